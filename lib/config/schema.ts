@@ -5,10 +5,27 @@ const secretName = z.string().min(1).describe('Name of a secret in Secrets Manag
 const minutes = z.number().min(0);
 
 const thresholds = z.strictObject({
-  latency_increase_percent: z.number().positive().default(10).describe('Allowed increase of P95 and P99 latency, percent of the baseline'),
-  error_rate_max: z.number().min(0).max(1).default(0.001).describe('Highest share of failed requests (0.001 is 0.1 %)'),
-  resource_increase_percent: z.number().positive().default(50).describe('Allowed increase of proxy CPU and memory, percent of the baseline'),
-  latency_gross_percent: z.number().positive().default(50).describe('An increase this large fails in two measurements, without statistics'),
+  latency_increase_percent: z
+    .number()
+    .positive()
+    .default(10)
+    .describe('Allowed increase of P95 and P99 latency, percent of the baseline'),
+  error_rate_max: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.001)
+    .describe('Highest share of failed requests (0.001 is 0.1 %)'),
+  resource_increase_percent: z
+    .number()
+    .positive()
+    .default(50)
+    .describe('Allowed increase of proxy CPU and memory, percent of the baseline'),
+  latency_gross_percent: z
+    .number()
+    .positive()
+    .default(50)
+    .describe('An increase this large fails in two measurements, without statistics'),
 });
 
 const validation = z.strictObject({
@@ -20,17 +37,26 @@ const validation = z.strictObject({
   baseline_hours: z.number().min(1).max(24).default(6),
   flux_sync_timeout_minutes: minutes.default(15),
   restart_timeout_minutes: minutes.default(60),
-  hold_minutes: minutes.default(30).describe('How long an inconclusive or errored step is measured again before it halts or stays held'),
+  hold_minutes: minutes
+    .default(30)
+    .describe('How long an inconclusive or errored step is measured again before it halts or stays held'),
   hold_interval_minutes: z.number().min(1).default(5),
   thresholds: thresholds.prefault({}),
 });
 
 const validationOverride = z.strictObject({
   ...Object.fromEntries(
-    Object.entries(validation.omit({ thresholds: true }).shape).map(([key, value]) => [key, value.unwrap().optional()]),
+    Object.entries(validation.omit({ thresholds: true }).shape).map(([key, value]) => [
+      key,
+      value.unwrap().optional(),
+    ]),
   ),
   thresholds: z
-    .strictObject(Object.fromEntries(Object.entries(thresholds.shape).map(([key, value]) => [key, value.unwrap().optional()])))
+    .strictObject(
+      Object.fromEntries(
+        Object.entries(thresholds.shape).map(([key, value]) => [key, value.unwrap().optional()]),
+      ),
+    )
     .optional(),
 });
 
@@ -50,7 +76,9 @@ export const configSchema = z.strictObject({
       secrets_manager: z
         .strictObject({
           gitlab_token_secret: secretName.default('guard/gitlab-token'),
-          gitlab_webhook_secret: secretName.default('guard/gitlab-webhook').describe('JSON {token?, signing_token?} that the webhook is verified with'),
+          gitlab_webhook_secret: secretName
+            .default('guard/gitlab-webhook')
+            .describe('JSON {token?, signing_token?} that the webhook is verified with'),
           datadog_credentials_secret: secretName.default('guard/datadog-credentials'),
         })
         .prefault({}),
@@ -78,7 +106,12 @@ export const configSchema = z.strictObject({
       max_parallel_clusters: z.number().int().min(1).max(40).default(5),
       mr_strategy: z.enum(['batch', 'per-cluster']).default('batch'),
       enable_rollout_sequencing: z.boolean().default(true),
-      merge_timeout_hours: z.number().min(1).max(8760).default(168).describe('How long a merge request waits for its merge'),
+      merge_timeout_hours: z
+        .number()
+        .min(1)
+        .max(8760)
+        .default(168)
+        .describe('How long a merge request waits for its merge'),
       lease_minutes: z.number().min(5).default(60),
     })
     .prefault({}),
@@ -99,7 +132,9 @@ export const configSchema = z.strictObject({
   rollback: z
     .strictObject({
       auto_create_mr: z.boolean().default(true),
-      require_manual_approval: z.literal(true, { error: 'GUARD never merges: only true is allowed' }).default(true),
+      require_manual_approval: z
+        .literal(true, { error: 'GUARD never merges: only true is allowed' })
+        .default(true),
       soak_period_minutes: minutes.default(10),
       notification: z
         .strictObject({
@@ -114,21 +149,31 @@ export const configSchema = z.strictObject({
   istio: z
     .strictObject({
       istioctl_path: name.optional(),
-      analyze_required: z.boolean().default(false).describe('Without a binary the check is then errored, not left out'),
+      analyze_required: z
+        .boolean()
+        .default(false)
+        .describe('Without a binary the check is then errored, not left out'),
     })
     .prefault({}),
   llm: z
     .strictObject({
-      enabled: z.literal(false, { error: 'not supported: the failure analysis is made from rules; leave it false' }).default(false),
+      enabled: z
+        .literal(false, { error: 'not supported: the failure analysis is made from rules; leave it false' })
+        .default(false),
       provider: name.optional(),
       model: name.optional(),
       api_key_secret: secretName.optional(),
     })
     .prefault({}),
   batches: z
-    .array(z.strictObject({ name, description: z.string().optional(), clusters: z.array(name).min(1).optional() }))
+    .array(
+      z.strictObject({ name, description: z.string().optional(), clusters: z.array(name).min(1).optional() }),
+    )
     .default([]),
-  batch_order: z.record(z.string(), z.array(name)).default({}).describe('Which batches must be proven at this version first'),
+  batch_order: z
+    .record(z.string(), z.array(name))
+    .default({})
+    .describe('Which batches must be proven at this version first'),
   logging: z
     .strictObject({
       level: z.enum(['DEBUG', 'INFO', 'WARNING', 'ERROR']).default('INFO'),

@@ -8,7 +8,11 @@ export abstract class GuardError extends Error {
   /** Facts for the log and the reader: ids, paths, statuses. Never a secret. */
   readonly context: Readonly<Record<string, unknown>>;
 
-  constructor(name: string, message: string, options: ErrorOptions & { context?: Record<string, unknown> } = {}) {
+  constructor(
+    name: string,
+    message: string,
+    options: ErrorOptions & { context?: Record<string, unknown> } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = name;
     this.context = options.context ?? {};

@@ -40,7 +40,12 @@ export interface Rollout extends RolloutName {
   readonly upgrade?: MergeRequestRef;
   readonly rollback?: MergeRequestRef;
   /** What `guard cancel` and `guard rollback` ask of a running rollout; its next step obeys. */
-  readonly request?: { readonly kind: 'cancel' | 'rollback'; readonly by: string; readonly at: string; readonly reason: string };
+  readonly request?: {
+    readonly kind: 'cancel' | 'rollback';
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string;
+  };
   /** ISO 8601; since when a step cannot be judged, cleared when it can. */
   readonly heldSince?: string;
   /** ISO 8601; when the step that is running now began (Flux, restart, soak): deadlines count from it. */

@@ -3,7 +3,9 @@ import type { Cluster } from '../domain/cluster.js';
 /** Kubernetes API of a cluster, through STS, EKS and a presigned bearer token. */
 export interface ClusterAccess {
   /** @throws TerminalError when a role or the cluster refuses; RetryableError when it cannot be reached. */
-  connect(cluster: Pick<Cluster, 'cluster_id' | 'region' | 'aws_role_arn' | 'eks_cluster_name'>): Promise<KubernetesApi>;
+  connect(
+    cluster: Pick<Cluster, 'cluster_id' | 'region' | 'aws_role_arn' | 'eks_cluster_name'>,
+  ): Promise<KubernetesApi>;
 }
 
 export interface KubernetesApi {
@@ -14,7 +16,10 @@ export interface KubernetesApi {
    * `/apis/apps/v1/deployments`, `/apis/apps/v1/namespaces/istio-system/deployments`.
    * `undefined` when the API serves no such kind (404).
    */
-  list(path: string, options?: { labelSelector?: string; metadataOnly?: boolean }): Promise<KubeObject[] | undefined>;
+  list(
+    path: string,
+    options?: { labelSelector?: string; metadataOnly?: boolean },
+  ): Promise<KubeObject[] | undefined>;
   get(path: string): Promise<KubeObject | undefined>;
   /** `application/merge-patch+json`. */
   mergePatch(path: string, patch: unknown): Promise<KubeObject>;

@@ -4,7 +4,10 @@ export interface GitHost {
   snapshot(project: string, ref: string): Promise<GitSnapshot>;
   /** Find or create: the branch with exactly these commits on `base`, and its one open merge request. */
   propose(project: string, proposal: Proposal): Promise<MergeRequest>;
-  mergeRequest(project: string, which: { iid: number } | { branch: string }): Promise<MergeRequest | undefined>;
+  mergeRequest(
+    project: string,
+    which: { iid: number } | { branch: string },
+  ): Promise<MergeRequest | undefined>;
   /** Only what is given changes. A draft is a title prefix in GitLab; here it is a field. */
   update(project: string, iid: number, change: MergeRequestChange): Promise<MergeRequest>;
   /** Find or create: the note that carries `marker` (an HTML comment); its body is replaced when it differs. */

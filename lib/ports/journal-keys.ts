@@ -5,7 +5,8 @@ export const journalKeys = {
   /** pk of everything about one rollout; its own record has sk `rollout`. */
   rollout: (key: string) => `rollout#${key}`,
   rolloutSk: 'rollout',
-  check: (stage: 'before' | 'after', direction: Direction, clusterId: string) => `check#${direction}#${stage}#${clusterId}`,
+  check: (stage: 'before' | 'after', direction: Direction, clusterId: string) =>
+    `check#${direction}#${stage}#${clusterId}`,
   checks: (stage: 'before' | 'after', direction: Direction) => `check#${direction}#${stage}#`,
   /** ISO time, so that the order is the time's. */
   measurement: (direction: Direction, at: string) => `measurement#${direction}#${at}`,

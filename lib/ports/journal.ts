@@ -10,7 +10,10 @@ export interface Journal {
   /** Sorted by `sk`. */
   records(pk: string, skPrefix?: string): Promise<JournalRecord[]>;
   /** `onlyIf`: `absent` refuses to overwrite; a `guard` compares one attribute. @throws ConflictError */
-  put(record: JournalRecord, onlyIf?: 'absent' | { attribute: string; equals: string | number }): Promise<void>;
+  put(
+    record: JournalRecord,
+    onlyIf?: 'absent' | { attribute: string; equals: string | number },
+  ): Promise<void>;
   remove(pk: string, sk: string): Promise<void>;
 }
 

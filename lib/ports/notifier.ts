@@ -1,7 +1,9 @@
 /** People's channels: chat, paging, a webhook. */
 export interface Notifier {
   /** Sends to every configured channel; reports those that failed. Repeating an `id` must not page twice. */
-  send(notification: Notification): Promise<{ sent: string[]; failed: { channel: string; reason: string }[] }>;
+  send(
+    notification: Notification,
+  ): Promise<{ sent: string[]; failed: { channel: string; reason: string }[] }>;
 }
 
 export interface Notification {

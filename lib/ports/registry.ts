@@ -26,10 +26,17 @@ export interface ClusterChange {
    * `acquire`: allowed when free, expired or already ours (then the token stays); grows the token.
    * `renew` and `release`: only by the holder; releasing what is not held any more changes nothing.
    */
-  readonly lease?: { readonly action: 'acquire' | 'renew' | 'release'; readonly holder: string; readonly expiresAt?: number };
+  readonly lease?: {
+    readonly action: 'acquire' | 'renew' | 'release';
+    readonly holder: string;
+    readonly expiresAt?: number;
+  };
   /** Writes of a rollout name the token of their lease; a stale one is refused. */
   readonly fence?: { readonly holder: string; readonly token: number };
   /** Merged into `versions[target]`; `null` removes a field. */
-  readonly versions?: { readonly target: string; readonly set: { readonly [K in keyof TargetVersions]?: string | null } };
+  readonly versions?: {
+    readonly target: string;
+    readonly set: { readonly [K in keyof TargetVersions]?: string | null };
+  };
   readonly history?: HistoryEntry;
 }

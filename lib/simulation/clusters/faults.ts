@@ -1,0 +1,2 @@
+export type ClusterFaults = Readonly<Record<string, unknown>>;
+export type KubernetesFaults = Readonly<Record<string, unknown>>;

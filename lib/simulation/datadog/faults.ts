@@ -1,0 +1,1 @@
+export type DatadogFaults = Readonly<Record<string, unknown>>;

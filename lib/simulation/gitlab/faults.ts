@@ -1,0 +1,1 @@
+export type GitlabFaults = Readonly<Record<string, unknown>>;
