@@ -18,7 +18,7 @@ export function safeMarkdown(text: string, limit = 300): string {
     .replace(/>/g, '&gt;')
     .replace(/:\/\//g, '\\://')
     .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\\.`);
-  return line.replace(/^(\d+)([.)])/, '$1\\$2').replace(/^[-+=/]/, '\\$&');
+  return line.replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2').replace(/^[-+=/]/, '\\$&');
 }
 
 /** Untrusted text as a code span, also safe in a table's cell. */
@@ -27,8 +27,9 @@ export function code(text: string, limit = 200): string {
   if (line === '') return '';
   const ticks = '`'.repeat(longestRun(line) + 1);
   const pad = /^`|`$/.test(line) ? ' ' : '';
-  // GitLab splits a row at every bare bar, in a code span too.
-  return `${ticks}${pad}${line.replace(/\|/g, '\\|')}${pad}${ticks}`;
+  // A row is split at every bare bar, in a code span too; one after a backslash cannot be escaped there.
+  const bars = line.replace(/\\\|/g, '\\¦').replace(/\|/g, '\\|');
+  return `${ticks}${pad}${bars}${pad}${ticks}`;
 }
 
 /**
