@@ -1,5 +1,8 @@
 import type { Direction } from '../domain/rollout.js';
 
+/** `baseline`: the hours before the merge. `earlier`: earlier days. `soak-…`: what was measured in a soak. */
+export type SeriesKind = 'baseline' | 'earlier' | 'soak-forward' | 'soak-back';
+
 /** The journal's keys, in one place. */
 export const journalKeys = {
   /** pk of everything about one rollout; its own record has sk `rollout`. */
@@ -11,12 +14,15 @@ export const journalKeys = {
   /** ISO time, so that the order is the time's. */
   measurement: (direction: Direction, at: string) => `measurement#${direction}#${at}`,
   measurements: (direction: Direction) => `measurement#${direction}#`,
-  baseline: (which: 'before' | 'merge') => `baseline#${which}`,
+  /** Packed series: lib/phases/support/series-store.ts. */
+  series: (which: SeriesKind) => `series#${which}#`,
   /** The open gate of a direction: task token, merge request, when it was opened. */
   gate: (direction: Direction) => `gate#${direction}`,
-  restart: (direction: Direction, clusterId: string) => `restart#${direction}#${clusterId}`,
+  progress: (direction: Direction) => `progress#${direction}`,
   plan: (direction: Direction) => `plan#${direction}`,
   analysis: 'analysis',
+  /** The last judgement of a soak or of a step, with its evidence. */
+  judgement: 'judgement',
   audit: (at: string, id: string) => `audit#${at}#${id}`,
   audits: 'audit#',
   /** A webhook delivery that was taken. */

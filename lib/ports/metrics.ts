@@ -26,6 +26,8 @@ export interface MetricQuery {
   /** Epoch milliseconds. */
   readonly from: number;
   readonly to: number;
+  /** Wanted distance of the points; a hint, the provider may widen it. */
+  readonly intervalSeconds?: number;
 }
 
 export interface MetricSeries {

@@ -1,0 +1,80 @@
+import { messageOf } from '../domain/errors.js';
+import { type ClusterReport, checkResult, clusterReport } from '../domain/evidence.js';
+import type { Rollout } from '../domain/rollout.js';
+import type { Ports } from '../ports/index.js';
+import type { IstioFinding } from '../ports/istio-analyzer.js';
+import { journalKeys } from '../ports/journal-keys.js';
+import { targetNamed } from '../targets/index.js';
+import type { CheckClusterInput, CheckClusterOutput } from './contracts.js';
+import { mapBounded } from './support/concurrency.js';
+import { iso, loadRollout } from './support/record.js';
+import { versionFor } from './support/step.js';
+
+type CheckPorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'clusters' | 'analyzer'>;
+
+/** Clusters of one chunk that are checked at once. */
+const CHUNK_CONCURRENCY = 10;
+
+/** Runs every check of each cluster and stores the whole report; only verdicts are returned. */
+export async function checkCluster(input: CheckClusterInput, ports: CheckPorts): Promise<CheckClusterOutput> {
+  const rollout = await loadRollout(ports, input.rollout);
+  return mapBounded(input.clusters, CHUNK_CONCURRENCY, async (cluster_id) => {
+    const { report, findings } = await examine(cluster_id, rollout, input, ports);
+    await ports.journal.put({
+      pk: journalKeys.rollout(rollout.key),
+      sk: journalKeys.check(input.stage, input.direction, cluster_id),
+      ...report,
+      ...(findings ? { findings: findings.slice(0, 200) } : {}),
+    });
+    return { cluster_id, verdict: report.verdict };
+  });
+}
+
+async function examine(
+  cluster_id: string,
+  rollout: Rollout,
+  input: CheckClusterInput,
+  ports: CheckPorts,
+): Promise<{ report: ClusterReport; findings?: readonly IstioFinding[] }> {
+  const at = iso(ports.now());
+  const [cluster] = await ports.registry.get([cluster_id]);
+  if (!cluster) {
+    const gone = checkResult('registry', 'errored', `${cluster_id} is not in the registry any more`);
+    return { report: clusterReport(cluster_id, input.stage, at, [gone]) };
+  }
+  let api: Awaited<ReturnType<CheckPorts['clusters']['connect']>>;
+  try {
+    api = await ports.clusters.connect(cluster);
+  } catch (error) {
+    const refused = checkResult('api-reachable', 'errored', `cannot connect: ${messageOf(error)}`);
+    return { report: clusterReport(cluster_id, input.stage, at, [refused]) };
+  }
+  let findings: readonly IstioFinding[] | undefined;
+  const from = rollout.clusters.find((entry) => entry.cluster_id === cluster_id)?.from ?? rollout.version;
+  const checks = await targetNamed(rollout.target).check({
+    api,
+    cluster,
+    stage: input.stage,
+    expected: input.stage === 'before' ? from : versionFor(rollout, input.direction, cluster_id),
+    target: rollout.version,
+    now: ports.now(),
+    analyze: { required: ports.config.istio.analyze_required, run: () => ports.analyzer.analyze(cluster) },
+    earlierFindings: input.stage === 'after' ? await earlierFindings(rollout, cluster_id, ports) : undefined,
+    keepFindings: (found) => {
+      findings = found;
+    },
+  });
+  return { report: clusterReport(cluster_id, input.stage, at, checks), findings };
+}
+
+async function earlierFindings(
+  rollout: Rollout,
+  cluster_id: string,
+  ports: Pick<Ports, 'journal'>,
+): Promise<readonly IstioFinding[] | undefined> {
+  const [record] = await ports.journal.records(
+    journalKeys.rollout(rollout.key),
+    journalKeys.check('before', 'forward', cluster_id),
+  );
+  return record?.findings as readonly IstioFinding[] | undefined;
+}

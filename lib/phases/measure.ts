@@ -1,0 +1,214 @@
+import { judgeSoak } from '../analysis/soak.js';
+import type { Cluster } from '../domain/cluster.js';
+import { messageOf } from '../domain/errors.js';
+import { checkResult, clusterReport } from '../domain/evidence.js';
+import { again, obeyRequest, proceed, type StepResult } from '../domain/next-step.js';
+import type { Rollout } from '../domain/rollout.js';
+import type { Ports } from '../ports/index.js';
+import { journalKeys } from '../ports/journal-keys.js';
+import type { MeasureInput } from './contracts.js';
+import { measureBefore } from './measure-before.js';
+import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
+import { measureAll, metricCluster, watched } from './support/measurements.js';
+import { iso, loadRollout, updateRollout } from './support/record.js';
+import { setStatus } from './support/registry-changes.js';
+import { loadSeries, storeSeries } from './support/series-store.js';
+import { batchSettings, changedAt, enterStep, leaveStep } from './support/step.js';
+
+export type MeasurePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'metrics'>;
+
+/** Measures the whole batch at once: before the change, as the baseline at the merge, or one step of the soak. */
+export async function measure(input: MeasureInput, ports: MeasurePorts): Promise<StepResult> {
+  const rollout = await loadRollout(ports, input.rollout);
+  const clusters = await ports.registry.get(rollout.clusters.map((cluster) => cluster.cluster_id));
+  if (input.stage === 'before') return measureBefore(rollout, clusters, ports);
+  if (input.stage === 'baseline') return keepBaseline(rollout, clusters, ports);
+  return soakStep(input, clusters, ports);
+}
+
+/**
+ * The hours just before the merge, of the wave and its controls; with fewer than two controls also the same
+ * hours of two earlier days. A provider that does not answer now is no reason to stop: the soak then cannot
+ * pass, and says why.
+ */
+async function keepBaseline(
+  rollout: Rollout,
+  clusters: readonly Cluster[],
+  ports: MeasurePorts,
+): Promise<StepResult> {
+  const settings = batchSettings(ports, rollout, clusters);
+  const { metrics, control } = await watched(rollout, clusters, settings, ports);
+  const at = changedAt(rollout, 'forward');
+  const from = at - settings.baseline_hours * 3_600_000;
+  const intervalSeconds = settings.measurement_interval_seconds;
+  try {
+    const all = [...clusters, ...control];
+    await storeSeries(
+      ports,
+      rollout.key,
+      'baseline',
+      await measureAll(metrics, all, { from, to: at, intervalSeconds }, ports),
+    );
+    if (control.length < 2) {
+      const days = await Promise.all(
+        [1, 2].map((day) => {
+          const back = day * 86_400_000;
+          const to = at - back + settings.soak_maximum_minutes * 60_000;
+          return measureAll(metrics, clusters, { from: from - back, to, intervalSeconds }, ports);
+        }),
+      );
+      await storeSeries(ports, rollout.key, 'earlier', days.flat());
+    }
+  } catch (error) {
+    ports.log.error('no baseline', { rollout: rollout.key, reason: messageOf(error) });
+    return proceed('errored', `no baseline: ${messageOf(error)}`);
+  }
+  return proceed(
+    'passed',
+    `baseline of ${settings.baseline_hours} hours, ${control.length} control clusters`,
+  );
+}
+
+async function soakStep(
+  { rollout: key, direction }: MeasureInput,
+  clusters: readonly Cluster[],
+  ports: MeasurePorts,
+): Promise<StepResult> {
+  const rollout = await enterStep(ports, key, direction === 'forward' ? 'soaking' : 'soaking back');
+  const asked = obeyRequest(rollout, true);
+  if (asked) return asked;
+  if (direction === 'forward') await setStatus(ports, rollout, 'post-check-running');
+  const settings = batchSettings(ports, rollout, clusters);
+  const soakMinutes =
+    direction === 'forward' ? settings.soak_period_minutes : ports.config.rollback.soak_period_minutes;
+  const intervalSeconds = Math.max(
+    settings.measurement_interval_seconds,
+    Math.ceil((soakMinutes * 60) / 240),
+  );
+  const { metrics, control } = await watched(rollout, clusters, settings, ports);
+  const startedAt = Date.parse(rollout.stepStartedAt ?? iso(ports.now()));
+  const now = ports.now();
+  const where = { merged: true, direction } as const;
+
+  let judgement: ReturnType<typeof judgeSoak>;
+  try {
+    const window = { from: startedAt, to: now, intervalSeconds };
+    const [measurements, alerts, baseline, earlierDays] = await Promise.all([
+      measureAll(metrics, [...clusters, ...control], window, ports),
+      ports.metrics.alerts([...clusters, ...control].map(metricCluster)),
+      loadSeries(ports, key, 'baseline'),
+      loadSeries(ports, key, 'earlier'),
+    ]);
+    await storeSeries(ports, key, `soak-${direction}`, measurements);
+    judgement = judgeSoak({
+      metrics,
+      upgraded: clusters.map((cluster) => cluster.cluster_id),
+      control: control.map((cluster) => cluster.cluster_id),
+      baseline,
+      ...(earlierDays.length > 0 ? { earlierDays } : {}),
+      measurements,
+      startedAt,
+      now,
+      settings: {
+        minimumMs: soakMinutes * 60_000,
+        maximumMs: Math.max(settings.soak_maximum_minutes, soakMinutes) * 60_000,
+        minimumPoints:
+          direction === 'forward' ? settings.minimum_points : Math.min(3, settings.minimum_points),
+        minimumRequests: settings.minimum_requests,
+        intervalMs: intervalSeconds * 1000,
+      },
+    });
+    judgement = withAlerts(
+      judgement,
+      alerts.filter((alert) => !alert.silenced),
+      clusters,
+    );
+  } catch (error) {
+    const errored = { verdict: 'errored', reason: `cannot measure: ${messageOf(error)}` } as const;
+    return leaveStep(ports, rollout, errored, where, settings);
+  }
+  await ports.journal.put({
+    pk: journalKeys.rollout(key),
+    sk: journalKeys.judgement,
+    at: iso(now),
+    direction,
+    ...judgement,
+  });
+  if (judgement.decision === 'continue') {
+    if (rollout.heldSince) await updateRollout(ports, key, () => ({ heldSince: undefined }));
+    return again(intervalSeconds, judgement.reason);
+  }
+  await keepReports(rollout, direction, judgement, ports);
+  if (judgement.decision === 'passed') return proceed('passed', judgement.reason);
+  if (judgement.decision === 'failed')
+    return leaveStep(ports, rollout, { verdict: 'failed', reason: judgement.reason }, where, settings);
+  // The maximum time is over and it is still not clear: no further waiting.
+  return leaveStep(ports, rollout, { verdict: judgement.verdict, reason: judgement.reason }, where, {
+    ...settings,
+    hold_minutes: 0,
+  });
+}
+
+type Judgement = ReturnType<typeof judgeSoak>;
+
+/** An alert that fires on the wave alone is a broken limit; one that also fires elsewhere is the environment. */
+function withAlerts(
+  judgement: Judgement,
+  firing: readonly { cluster_id: string; name: string; state: string; link?: string }[],
+  clusters: readonly Cluster[],
+): Judgement {
+  const wave = new Set(clusters.map((cluster) => cluster.cluster_id));
+  const ours = firing.filter((alert) => wave.has(alert.cluster_id));
+  if (ours.length === 0 || judgement.decision === 'failed') return judgement;
+  const evidence = ours.slice(0, 5).map((alert) => ({
+    label: `alert ${alert.name}`,
+    value: alert.state,
+    ...(alert.link ? { link: alert.link } : {}),
+  }));
+  const reason = `${ours.length} unsilenced alerts, first: ${ours[0]!.name} on ${ours[0]!.cluster_id}`;
+  if (firing.length > ours.length) {
+    return {
+      ...judgement,
+      verdict: 'inconclusive',
+      decision: judgement.decision === 'passed' ? 'continue' : judgement.decision,
+      reason: `environment: ${reason}, and on clusters that were not changed`,
+      environment: true,
+    };
+  }
+  const failing = new Set(ours.map((alert) => alert.cluster_id));
+  return {
+    ...judgement,
+    verdict: 'failed',
+    decision: 'failed',
+    reason,
+    evidence: [...evidence, ...judgement.evidence],
+    perCluster: judgement.perCluster.map((cluster) =>
+      failing.has(cluster.cluster_id) ? { ...cluster, verdict: 'failed', reason } : cluster,
+    ),
+  };
+}
+
+/** The soak's result beside the checks, cluster by cluster: the final decision counts both. */
+async function keepReports(
+  rollout: Rollout,
+  direction: 'forward' | 'back',
+  judgement: Judgement,
+  ports: MeasurePorts,
+): Promise<void> {
+  const at = iso(ports.now());
+  await mapBounded(judgement.perCluster, REGISTRY_CONCURRENCY, async ({ cluster_id, verdict, reason }) => {
+    const evidence =
+      verdict === 'passed' ? [] : judgement.evidence.filter((item) => item.label.includes(cluster_id));
+    const check = checkResult(
+      'soak',
+      verdict,
+      reason ?? judgement.reason,
+      evidence.length > 0 || verdict === 'passed' ? evidence : judgement.evidence,
+    );
+    await ports.journal.put({
+      pk: journalKeys.rollout(rollout.key),
+      sk: `${journalKeys.check('after', direction, cluster_id)}~soak`,
+      ...clusterReport(cluster_id, 'after', at, [check]),
+    });
+  });
+}

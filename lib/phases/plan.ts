@@ -1,0 +1,148 @@
+import { RefusedError } from '../domain/errors.js';
+import { settle } from '../domain/next-step.js';
+import { type Rollout, rolloutKey } from '../domain/rollout.js';
+import type { Ports } from '../ports/index.js';
+import type { PlanOutput, RolloutInput } from './contracts.js';
+import { continueRollout } from './plan-continue.js';
+import { admitBatch, admitVersions } from './support/admission.js';
+import { acquireLeases, takeBatchLease } from './support/leases.js';
+import { audit, iso, updateRollout } from './support/record.js';
+
+export type PlanPorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'git' | 'executions'>;
+
+/** Inline Map states run at most about 40 at once and every iteration is history: big batches go in chunks. */
+const MAX_CHUNKS = 200;
+
+/**
+ * Decides whether a rollout may begin, names it, and takes its leases. A rule that says no is an answer
+ * (`next: settle`, outcome `refused`), never an error, and leaves nothing behind.
+ */
+export async function plan(
+  { input, execution }: { input: RolloutInput; execution: string },
+  ports: PlanPorts,
+): Promise<PlanOutput> {
+  try {
+    if (input.start === 'upgrade') return await begin(input, execution, ports);
+    return await continueRollout(input, execution, ports);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    ports.log.warn('refused', { batch: input.batch, version: input.version, reason: error.message });
+    return {
+      ...settle('refused', null, error.message),
+      rollout: '',
+      chunks: [],
+      parallelism: 1,
+      mergeTimeoutSeconds: 60,
+      direction: 'forward',
+    };
+  }
+}
+
+async function begin(input: RolloutInput, execution: string, ports: PlanPorts): Promise<PlanOutput> {
+  const clusters = await admitBatch(input, ports);
+  const { rollout: open, attempt } = await attemptFor(input, execution, ports);
+  const name = { target: input.target, version: input.version, batch: input.batch, attempt };
+  const key = rolloutKey(name);
+  const from = await admitVersions(input, clusters, key, ports);
+
+  await takeBatchLease(ports, { ...name, key });
+  const project = clusters[0]!.gitlab_repo;
+  const at = iso(ports.now());
+  if (!open) {
+    await ports.journal.saveRollout(
+      {
+        ...name,
+        key,
+        direction: 'forward',
+        phase: 'planned',
+        clusters: clusters.map(({ cluster_id }) => ({ cluster_id, from: from.get(cluster_id)!, token: 0 })),
+        project,
+        targetBranch: ports.config.gitlab.default_target_branch,
+        startedAt: at,
+        startedBy: input.requested_by,
+        updatedAt: at,
+        executions: [execution],
+        dryRun: input.dry_run,
+        revision: 0,
+      },
+      0,
+    );
+  }
+  const tokens = input.dry_run ? new Map<string, number>() : await acquireLeases(ports, key, clusters, name);
+  const rollout = await updateRollout(ports, key, (current) => ({
+    executions: current.executions.includes(execution)
+      ? current.executions
+      : [...current.executions, execution],
+    clusters: current.clusters.map((cluster) => ({
+      ...cluster,
+      token: tokens.get(cluster.cluster_id) ?? cluster.token,
+    })),
+  }));
+  await audit(ports, key, 'plan', {
+    who: input.requested_by,
+    what: 'planned',
+    execution,
+    clusters: clusters.length,
+  });
+  return planned(rollout, 'proceed', 'forward', input, ports);
+}
+
+/** What the machine needs to go on, whatever the entry. */
+export function planned(
+  rollout: Rollout,
+  next: 'proceed' | 'verify' | 'roll-back',
+  direction: PlanOutput['direction'],
+  input: RolloutInput,
+  ports: Pick<Ports, 'config'>,
+): PlanOutput {
+  const { execution } = ports.config;
+  return {
+    next,
+    waitSeconds: 0,
+    outcome: null,
+    verdict: null,
+    reason: input.reason,
+    rollout: rollout.key,
+    chunks: chunksOf(rollout.clusters.map((cluster) => cluster.cluster_id)),
+    parallelism: input.parallelism ?? execution.max_parallel_clusters,
+    mergeTimeoutSeconds: Math.round(execution.merge_timeout_hours * 3600),
+    direction,
+  };
+}
+
+/** The open rollout of this batch and version, or the number of the next attempt. */
+async function attemptFor(
+  input: RolloutInput,
+  execution: string,
+  ports: PlanPorts,
+): Promise<{ rollout: Rollout | undefined; attempt: number }> {
+  const known = await ports.journal.rollouts({ target: input.target, batch: input.batch });
+  const open = known.find((rollout) => rollout.outcome === undefined);
+  if (open) {
+    if (open.version !== input.version || open.dryRun !== input.dry_run) {
+      throw new RefusedError(
+        `batch '${input.batch}' is already being moved to ${open.target} ${open.version} (rollout ${open.key}, ${open.phase}); cancel it first: guard cancel --batch ${input.batch}`,
+      );
+    }
+    for (const arn of open.executions.filter((other) => other !== execution)) {
+      const other = await ports.executions.describe(arn);
+      if (other?.status === 'RUNNING') {
+        throw new RefusedError(
+          `rollout ${open.key} is already running (${open.phase}); see guard status --batch ${input.batch}`,
+        );
+      }
+    }
+    return { rollout: open, attempt: open.attempt };
+  }
+  const attempts = known
+    .filter((rollout) => rollout.version === input.version)
+    .map((rollout) => rollout.attempt);
+  return { rollout: undefined, attempt: Math.max(0, ...attempts) + 1 };
+}
+
+function chunksOf(ids: readonly string[]): string[][] {
+  const size = Math.ceil(ids.length / MAX_CHUNKS);
+  const chunks: string[][] = [];
+  for (let at = 0; at < ids.length; at += size) chunks.push(ids.slice(at, at + size));
+  return chunks;
+}

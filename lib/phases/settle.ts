@@ -1,0 +1,177 @@
+import type { ClusterStatus } from '../domain/cluster.js';
+import { ConflictError, messageOf, RefusedError } from '../domain/errors.js';
+import { noteMarker, renderNote, renderSuccessNote } from '../domain/merge-request-text.js';
+import type { Outcome, Rollout } from '../domain/rollout.js';
+import type { Verdict } from '../domain/verdict.js';
+import type { Ports } from '../ports/index.js';
+import type { ClusterChange } from '../ports/registry.js';
+import type { SettleInput, SettleOutput } from './contracts.js';
+import { readReports } from './decide.js';
+import { rolloutEvent } from './support/announce.js';
+import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
+import { dropBatchLease } from './support/leases.js';
+import { audit, iso, loadRollout, updateRollout } from './support/record.js';
+
+export type SettlePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'git' | 'events'>;
+
+const SEVERITY: Readonly<Record<Outcome, 'info' | 'warning' | 'critical'>> = {
+  healthy: 'info',
+  refused: 'info',
+  cancelled: 'info',
+  halted: 'warning',
+  'rolled-back': 'critical',
+  'rollback-failed': 'critical',
+  held: 'critical',
+  unverified: 'critical',
+};
+
+/** Writes the end: registry, leases, merge request, audit, event. Every part may be done twice. */
+export async function settleRollout(input: SettleInput, ports: SettlePorts): Promise<SettleOutput> {
+  const outcome = input.outcome ?? 'unverified';
+  if (input.rollout === '') return { ...input, outcome };
+  const rollout = await loadRollout(ports, input.rollout);
+  await mapBounded(rollout.dryRun ? [] : rollout.clusters, REGISTRY_CONCURRENCY, async (cluster) => {
+    const change = endOf(rollout, outcome, cluster.from, cluster.verdict, ports);
+    try {
+      await ports.registry.change(cluster.cluster_id, {
+        ...change,
+        fence: { holder: rollout.key, token: cluster.token },
+      });
+    } catch (error) {
+      // Run twice, or the lease went to someone else after it expired: their word counts now.
+      if (!(error instanceof RefusedError || error instanceof ConflictError)) throw error;
+      ports.log.warn('cluster was not settled', { cluster: cluster.cluster_id, reason: messageOf(error) });
+    }
+  });
+  await sayInMergeRequest(rollout, outcome, input.reason, ports);
+  await dropBatchLease(ports, rollout);
+  const ended = await updateRollout(ports, rollout.key, (current) => ({
+    outcome,
+    verdict: input.verdict ?? undefined,
+    reason: input.reason,
+    phase: outcome,
+    request: undefined,
+    endedAt: current.endedAt ?? iso(ports.now()),
+  }));
+  await audit(ports, rollout.key, `settled-${outcome}`, {
+    who: 'guard',
+    what: 'settled',
+    result: outcome,
+    reason: input.reason,
+  });
+  await ports.events.publish([
+    rolloutEvent(ports, ended, 'rolloutEnded', `ended-${outcome}-${ended.executions.length}`, {
+      severity: SEVERITY[outcome],
+      title: `${rollout.target} ${rollout.version} in ${rollout.batch}: ${outcome}`,
+      text: input.reason || outcome,
+      outcome,
+    }),
+  ]);
+  return { rollout: rollout.key, outcome, verdict: input.verdict, reason: input.reason };
+}
+
+function endOf(
+  rollout: Rollout,
+  outcome: Outcome,
+  from: string,
+  verdict: Verdict | undefined,
+  ports: Pick<Ports, 'now'>,
+): ClusterChange {
+  const history = (version: string, status: string): ClusterChange['history'] => ({
+    target: rollout.target,
+    version,
+    from,
+    date: iso(ports.now()),
+    status,
+    rollout: rollout.key,
+  });
+  const now = ports.now();
+  const release = { action: 'release', holder: rollout.key } as const;
+  const { target, version } = rollout;
+  const base = { now, lease: release };
+  switch (outcome) {
+    case 'healthy':
+      return {
+        ...base,
+        status: 'healthy',
+        versions: { target, set: { current: version, verified: version, target: null } },
+        history: history(version, 'success'),
+      };
+    case 'rolled-back':
+      return {
+        ...base,
+        status: 'failed-upgrade (rolled-back)',
+        versions: { target, set: { current: from, verified: from, target: null } },
+        history: history(version, 'rolled-back'),
+      };
+    case 'refused':
+    case 'cancelled':
+      return {
+        ...base,
+        status: verdict === 'passed' ? 'healthy' : 'pending',
+        versions: { target, set: { target: null } },
+      };
+    case 'halted':
+      return {
+        ...base,
+        status: verdict === 'passed' ? 'healthy' : 'pre-check-failed',
+        versions: { target, set: { target: null } },
+      };
+    case 'held':
+    case 'unverified':
+    case 'rollback-failed':
+      return {
+        ...base,
+        status: statusOf(outcome),
+        versions: { target, set: { current: version } },
+        history: history(version, outcome),
+      };
+  }
+}
+
+function statusOf(outcome: 'held' | 'unverified' | 'rollback-failed'): ClusterStatus {
+  return outcome;
+}
+
+async function sayInMergeRequest(
+  rollout: Rollout,
+  outcome: Outcome,
+  reason: string,
+  ports: SettlePorts,
+): Promise<void> {
+  const merged = rollout.upgrade?.landedSha !== undefined;
+  const request = rollout.rollback ?? rollout.upgrade;
+  if (!request) return;
+  const ended = renderNote({
+    rollout,
+    kind: 'ended',
+    headline: `GUARD ended this rollout: ${outcome}`,
+    reasons: [reason],
+  });
+  if (!merged && rollout.upgrade) {
+    const now = await ports.git.mergeRequest(rollout.project, { iid: rollout.upgrade.iid });
+    if (now?.state === 'opened') {
+      await ports.git.note(rollout.project, rollout.upgrade.iid, noteMarker(rollout, 'ended'), ended);
+      await ports.git.update(rollout.project, rollout.upgrade.iid, { state: 'closed' });
+    }
+    return;
+  }
+  if (outcome !== 'healthy') {
+    await ports.git.note(rollout.project, request.iid, noteMarker(rollout, 'ended'), ended);
+    return;
+  }
+  const reports = await readReports(rollout, { stage: 'after', direction: 'forward' }, ports);
+  const clusters = rollout.clusters.map(({ cluster_id, from }) => ({
+    cluster_id,
+    environment: rollout.batch,
+    from,
+    to: rollout.version,
+    file: '',
+  }));
+  await ports.git.note(
+    rollout.project,
+    rollout.upgrade!.iid,
+    noteMarker(rollout, 'success'),
+    renderSuccessNote({ rollout, clusters, reports }),
+  );
+}
