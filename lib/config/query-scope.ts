@@ -1,0 +1,35 @@
+/** A placeholder that a cluster's own name or tag takes the place of: `{cluster_name}`, `{kube_cluster_name}`. */
+const CLUSTER_PLACEHOLDER = /\{\w*cluster\w*\}/;
+
+/**
+ * The parts of a Datadog query whose scope does not name the cluster: every `metric{scope}` must. A grouping
+ * (`by {host}`) is no scope. A query without any scope is returned whole.
+ */
+export function unscopedSelectors(query: string): string[] {
+  const found = scopes(query);
+  if (found.length === 0) return [shorten(query)];
+  return found
+    .filter(({ scope }) => !CLUSTER_PLACEHOLDER.test(scope))
+    .map(({ selector }) => shorten(selector));
+}
+
+/** Top-level braces with the metric before them; placeholders nest inside. */
+function scopes(query: string): { selector: string; scope: string }[] {
+  const found: { selector: string; scope: string }[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let at = 0; at < query.length; at++) {
+    if (query[at] === '{' && depth++ === 0) start = at;
+    if (query[at] !== '}' || depth === 0 || --depth > 0) continue;
+    const before = query.slice(0, start);
+    if (/\bby\s*$/.test(before)) continue;
+    const metric = /[\w.:-]*\s*$/.exec(before)?.[0] ?? '';
+    found.push({ selector: metric + query.slice(start, at + 1), scope: query.slice(start + 1, at) });
+  }
+  return found;
+}
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+}

@@ -1,0 +1,195 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseConfig, settingsFor } from '../../lib/config/load.js';
+import { UsageError } from '../../lib/domain/errors.js';
+
+const MINIMAL = 'gitlab:\n  url: https://gitlab.example.com\n';
+
+function problems(extra: string, base = MINIMAL): string[] {
+  try {
+    parseConfig(base + extra, 'guard.yaml');
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message.split('\n');
+  }
+  return [];
+}
+
+describe('parseConfig', () => {
+  it('fills in every default', () => {
+    const config = parseConfig(MINIMAL, 'guard.yaml');
+    expect(config.aws.dynamodb.table_name).toBe('guard-cluster-registry');
+    expect(config.validation.thresholds.error_rate_max).toBe(0.001);
+    expect(config.rollback.require_manual_approval).toBe(true);
+    expect(config.rollback.notification.enabled).toBe(true);
+  });
+
+  it("takes the product plan's example keys once its queries are scoped by cluster", () => {
+    const config = parseConfig(
+      `aws:
+  region: us-east-1
+  profile: default
+  dynamodb: {table_name: guard-cluster-registry, region: us-east-1}
+  secrets_manager: {gitlab_token_secret: guard/gitlab-token, datadog_credentials_secret: guard/datadog-credentials}
+gitlab: {url: https://gitlab.company.com, default_target_branch: main, mr_template: "## {version}"}
+datadog:
+  site: datadoghq.com
+  queries:
+    error_rate: |
+      sum:trace.http.request.errors{service:*,cluster_name:{cluster_name}}.as_count() /
+      sum:trace.http.request.hits{service:*,cluster_name:{cluster_name}}.as_count()
+execution: {max_parallel_clusters: 5, mr_strategy: batch, enable_rollout_sequencing: true}
+rate_limits: {gitlab_api: 300, datadog_api: 300, aws_api: 100}
+validation:
+  soak_period_minutes: 60
+  flux_sync_timeout_minutes: 15
+  thresholds: {latency_increase_percent: 10, error_rate_max: 0.001, resource_increase_percent: 50}
+rollback:
+  auto_create_mr: true
+  require_manual_approval: true
+  notification: {enabled: true, webhook_secret_name: guard/hook, pagerduty_secret_name: guard/pagerduty-key}
+llm: {enabled: false, provider: openai, model: gpt-4, api_key_secret: guard/llm-api-key}
+batches:
+  - {name: test, description: Test cluster, clusters: [eks-test-us-east-1]}
+  - {name: prod-wave-1, clusters: [eks-prod-us-east-1-api]}
+batch_order: {prod-wave-1: [test]}
+logging: {level: INFO, format: json, output: stdout}
+`,
+      'guard.yaml',
+    );
+    expect(config.batches).toHaveLength(2);
+  });
+
+  it('names file, path and what is allowed for each thing that is wrong, all at once', () => {
+    expect(
+      problems(
+        'validaton: {}\nexecution: {max_parallel_clusters: 99, mr_strategy: both}\naws: {region: 5}\nvalidation: {treshold: 1, thresholds: {error_rate_max: "x"}}\n',
+      ).sort(),
+    ).toEqual([
+      'guard.yaml: aws.region: must be a text',
+      'guard.yaml: execution.max_parallel_clusters: must be at most 40',
+      'guard.yaml: execution.mr_strategy: must be one of "batch", "per-cluster"',
+      'guard.yaml: validation.thresholds.error_rate_max: must be a number',
+      expect.stringMatching(/^guard.yaml: validation.treshold: unknown key; did you mean 'thresholds'\? /),
+      expect.stringMatching(
+        /^guard.yaml: validaton: unknown key; did you mean 'validation'\? Allowed here: aws, gitlab, /,
+      ),
+    ]);
+  });
+
+  it('gives the allowed keys without a guess when nothing is near', () => {
+    expect(problems('istio: {colour: red}\n')).toEqual([
+      'guard.yaml: istio.colour: unknown key. Allowed here: istioctl_path, analyze_required',
+    ]);
+  });
+
+  it('finds unknown keys inside lists and named overrides', () => {
+    expect(problems('batches: [{name: a, cluster: [x]}]\n')[0]).toMatch(
+      /^guard.yaml: batches.0.cluster: unknown key; did you mean 'clusters'\?/,
+    );
+    expect(problems('validation: {environments: {prod: {soak_minutes: 3}}}\n')[0]).toMatch(
+      /^guard.yaml: validation.environments.prod.soak_minutes: unknown key/,
+    );
+  });
+
+  it('says what is missing', () => {
+    expect(problems('', '{}')).toEqual(['guard.yaml: gitlab: is missing; it must be a map of keys']);
+    expect(problems('', '')).toHaveLength(1);
+    expect(problems('', 'gitlab: {url: gitlab}')).toEqual([
+      'guard.yaml: gitlab.url: must be a URL, such as https://gitlab.example.com',
+    ]);
+  });
+
+  it('names the line of broken YAML and of a key that is there twice', () => {
+    expect(problems('', 'gitlab:\n  url: [\n')[0]).toMatch(/^guard.yaml:\d: not valid YAML: /);
+    expect(problems('gitlab: {url: https://other.example.com}\n')[0]).toMatch(
+      /^guard.yaml:3: not valid YAML: Map keys must be unique/,
+    );
+  });
+
+  it('refuses to merge by itself, in words', () => {
+    expect(problems('rollback: {require_manual_approval: false}\n')).toEqual([
+      'guard.yaml: rollback.require_manual_approval: GUARD never merges: only true is allowed',
+    ]);
+  });
+
+  it('refuses a batch named twice and a cluster in two batches', () => {
+    expect(problems('batches: [{name: a, clusters: [x]}, {name: a, clusters: [x]}]\n')).toEqual([
+      "guard.yaml: batches.1.name: 'a' is there twice; a batch is named once",
+      "guard.yaml: batches.1.clusters: 'x' is in 'a' already; a cluster is in one batch",
+    ]);
+  });
+
+  it('refuses an order or an override that names an unknown batch', () => {
+    expect(
+      problems(
+        'batches: [{name: a}, {name: b}]\nbatch_order: {b: [a, c], d: []}\nvalidation: {batches: {e: {}}}\n',
+      ),
+    ).toEqual([
+      "guard.yaml: validation.batches.e: no batch 'e' is listed under batches; there are a, b",
+      "guard.yaml: batch_order.b.1: no batch 'c' is listed under batches; there are a, b",
+      "guard.yaml: batch_order.d: no batch 'd' is listed under batches; there are a, b",
+    ]);
+  });
+
+  it('refuses a circle, also of one batch, but not a diamond', () => {
+    const circle = problems('batch_order: {a: [b], b: [c], c: [b]}\n');
+    expect(circle).toEqual([
+      'guard.yaml: batch_order.b: a circle (b -> c -> b), so none of them could ever start',
+    ]);
+    expect(problems('batch_order: {a: [a]}\n')).toHaveLength(1);
+    expect(problems('batch_order: {d: [b, c], b: [a], c: [a]}\n')).toEqual([]);
+  });
+
+  it('refuses a soak that may end before it must', () => {
+    expect(problems('validation: {environments: {prod: {soak_period_minutes: 240}}}\n')).toEqual([
+      'guard.yaml: validation.environments.prod.soak_maximum_minutes: 180 is less than soak_period_minutes (240)',
+    ]);
+  });
+
+  it("refuses the product plan's queries that are scoped by environment only, each part of them", () => {
+    const found = problems(`datadog:
+  queries:
+    errors: "sum:istio.pilot.xds.push.errors{cluster:{cluster_name}}.as_count()"
+    error_rate: |
+      sum:trace.http.request.errors{service:*,env:{environment}}.as_count() /
+      sum:trace.http.request.hits{cluster_name:{cluster_name}}.as_count()
+    latency_p95: "avg:trace.http.request.duration.by.service.95p{env:{environment}}"
+    grouped: "avg:a.b{env:x} by {cluster_name}"
+    bare: "42"
+`);
+    expect(found).toEqual([
+      "guard.yaml: datadog.queries.error_rate: 'sum:trace.http.request.errors{service:*,env:{environment}}' is not scoped by cluster, so it would measure other clusters too; add a cluster tag to its braces, such as cluster_name:{cluster_name}",
+      expect.stringMatching(/datadog.queries.latency_p95: 'avg:trace.*' is not scoped by cluster/),
+      expect.stringMatching(/datadog.queries.grouped: 'avg:a.b\{env:x\}' is not scoped by cluster/),
+      expect.stringMatching(/datadog.queries.bare: '42' is not scoped by cluster/),
+    ]);
+  });
+});
+
+describe('settingsFor', () => {
+  const config = parseConfig(
+    `${MINIMAL}validation:
+  soak_period_minutes: 30
+  environments:
+    production: {soak_period_minutes: 90, thresholds: {latency_increase_percent: 5}}
+  batches:
+    prod-wave-1: {soak_period_minutes: 120, thresholds: {error_rate_max: 0.01}}
+`,
+    'guard.yaml',
+  );
+
+  it('gives the plain settings where nothing overrides them', () => {
+    const settings = settingsFor(config, { environment: 'dev', batch: 'dev-wave-1' });
+    expect(settings).toMatchObject({ soak_period_minutes: 30, thresholds: { latency_increase_percent: 10 } });
+    expect(Object.keys(settings)).not.toContain('environments');
+  });
+
+  it('lets the batch win over its environment, threshold by threshold', () => {
+    expect(settingsFor(config, { environment: 'production', batch: 'prod-wave-1' })).toMatchObject({
+      soak_period_minutes: 120,
+      hold_minutes: 30,
+      thresholds: { latency_increase_percent: 5, error_rate_max: 0.01, resource_increase_percent: 50 },
+    });
+    expect(settingsFor(config, { environment: 'production' }).soak_period_minutes).toBe(90);
+  });
+});
