@@ -1,0 +1,20 @@
+import { createGitHost } from '../../lib/adapters/gitlab/git-host.js';
+import type { GitHost } from '../../lib/ports/git-host.js';
+import type { Runtime } from './runtime.js';
+import { secrets } from './secrets.js';
+
+export function git(runtime: Runtime): { git: GitHost } {
+  const { gitlab, aws } = runtime.config;
+  const name = aws.secrets_manager.gitlab_token_secret;
+  return {
+    git: runtime.once('git', () =>
+      createGitHost({
+        url: gitlab.url,
+        token: () => secrets(runtime).get(name),
+        refreshToken: () => secrets(runtime).refresh(name),
+        rateLimit: runtime.rateLimit('gitlab_api'),
+        now: runtime.now,
+      }),
+    ),
+  };
+}

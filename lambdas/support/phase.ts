@@ -1,0 +1,36 @@
+import type { z } from 'zod';
+import type { Config } from '../../lib/config/schema.js';
+import { UsageError } from '../../lib/domain/errors.js';
+import type { Log } from '../../lib/ports/log.js';
+import { type Runtime, runtimeOf } from './runtime.js';
+
+type Base = { config: Config; log: Log; now: () => number };
+
+/**
+ * A handler of a phase: parse the event, give the phase the adapters it names, return what it returns. Errors
+ * keep their name, which the state machines match.
+ */
+export function phaseHandler<Schema extends z.ZodType, P, R>(
+  schema: Schema,
+  phase: (input: z.infer<Schema>, ports: P & Base) => Promise<R>,
+  adapters: (runtime: Runtime) => P,
+): (event: unknown) => Promise<R> {
+  return async (event) => {
+    const runtime = runtimeOf(process.env);
+    const input = parseEvent(schema, event);
+    const log = runtime.log.withRollout?.(rolloutOf(input)) ?? runtime.log;
+    return phase(input, { config: runtime.config, now: runtime.now, log, ...adapters(runtime) });
+  };
+}
+
+export function parseEvent<Schema extends z.ZodType>(schema: Schema, event: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(event);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
+  throw new UsageError(`bad input: ${issues.slice(0, 5).join('; ')}`);
+}
+
+function rolloutOf(input: unknown): string {
+  const value = (input as { rollout?: unknown } | null)?.rollout;
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,16 @@
+import type { Target } from '../target.js';
+import { istioApplied } from './applied.js';
+import { checkIstio } from './check.js';
+import { istioGitops } from './gitops.js';
+import { istioMetrics } from './metrics.js';
+import { restartIstio } from './restart.js';
+
+export const istio: Target = {
+  name: 'istio',
+  title: 'Istio',
+  gitops: istioGitops,
+  check: checkIstio,
+  applied: istioApplied,
+  restart: restartIstio,
+  metrics: istioMetrics,
+};
