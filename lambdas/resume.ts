@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { resumeRollout } from '../lib/phases/resume.js';
+import { type ResumePorts, resumeRollout } from '../lib/phases/resume.js';
 import { executions } from './support/executions.js';
 import { git } from './support/git.js';
 import { phaseHandler } from './support/phase.js';
@@ -12,7 +12,7 @@ const mergeRequestChanged = z.object({
 /** A merge request changed: resumes the rollout that waits for it, when the request itself says so. */
 export const handler = phaseHandler(
   mergeRequestChanged,
-  ({ detail }, ports) => resumeRollout(detail, ports),
+  ({ detail }, ports: ResumePorts) => resumeRollout(detail, ports),
   (runtime) => ({
     ...storage(runtime),
     ...git(runtime),

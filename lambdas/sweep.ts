@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sweep } from '../lib/phases/sweep.js';
+import { type SweepPorts, sweep } from '../lib/phases/sweep.js';
 import { events } from './support/events.js';
 import { executions } from './support/executions.js';
 import { git } from './support/git.js';
@@ -9,7 +9,7 @@ import { storage } from './support/storage.js';
 /** Renews leases, finds what webhooks missed, settles what ended otherwise. On a schedule and on failures. */
 export const handler = phaseHandler(
   z.unknown(),
-  (_event, ports) => sweep(ports),
+  (_event, ports: SweepPorts) => sweep(ports),
   (runtime) => ({
     ...storage(runtime),
     ...git(runtime),

@@ -10,8 +10,8 @@ export function git(runtime: Runtime): { git: GitHost } {
     git: runtime.once('git', () =>
       createGitHost({
         url: gitlab.url,
-        token: () => secrets(runtime).get(name),
-        refreshToken: () => secrets(runtime).refresh(name),
+        token: () => secrets(runtime).value(name, 'token'),
+        refreshToken: async () => (await secrets(runtime).refresh(name)).text,
         rateLimit: runtime.rateLimit('gitlab_api'),
         now: runtime.now,
       }),

@@ -105,11 +105,11 @@ export function parseBranch(branch: string): { key: string; direction: Direction
   return { key, direction: match[1] === 'upgrade' ? 'forward' : 'back' };
 }
 
-/** Step Functions allows 80 characters of [A-Za-z0-9_-]; `entry` tells the resumed runs of one rollout apart. */
-export function executionName(name: RolloutName, entry = 0): string {
+/** Step Functions allows 80 characters of [A-Za-z0-9_-]; `suffix` tells the executions of one rollout apart. */
+export function executionName(name: RolloutName, suffix = ''): string {
   const text = rolloutKey(name).replace(/[^A-Za-z0-9]+/g, '-');
-  const tail = entry === 0 ? '' : `-r${entry}`;
-  return `${text.length + tail.length > 80 ? `${text.slice(0, 60)}-${digest(text)}` : text}${tail}`;
+  const tail = suffix === '' ? '' : `-${suffix}`;
+  return `${text.length + tail.length > 80 ? `${text.slice(0, 70 - tail.length)}-${digest(text)}` : text}${tail}`;
 }
 
 /** FNV-1a, only to keep long names apart. */

@@ -8,10 +8,7 @@ import { audit, loadRollout, updateRollout } from './support/record.js';
 import { setStatus } from './support/registry-changes.js';
 import { enterStep } from './support/step.js';
 
-export type ProposePorts = Pick<
-  Ports,
-  'config' | 'log' | 'now' | 'registry' | 'journal' | 'git' | 'events' | 'metrics'
->;
+export type ProposePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'git'>;
 
 export type Proposed =
   | { readonly refused: string }

@@ -33,7 +33,7 @@ export async function startLateVerification(
   if (!rollout || !ref || ref.landedSha) return 'no gate';
   const request = await ports.git.mergeRequest(rollout.project, { iid: ref.iid });
   if (request?.state !== 'merged') return 'waiting';
-  await ports.executions.start(executionName(rollout, rollout.executions.length), {
+  await ports.executions.start(executionName(rollout, `late-${ref.iid}`), {
     target: rollout.target,
     version: rollout.version,
     batch: rollout.batch,

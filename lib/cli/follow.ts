@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TerminalError } from '../domain/errors.js';
+import type { Rollout } from '../domain/rollout.js';
+import { settleOutput } from '../phases/contracts.js';
+import { EXIT, type Io } from './io.js';
+import type { Remote } from './remote.js';
+import { exitCodeOf } from './rollout.js';
+import { describeRollout, readProgress } from './status.js';
+
+const POLL_MS = 500;
+
+/**
+ * Follows a rollout, one line per change of its phase, to its end or to the gate where a human decides. Sets the
+ * exit code from the outcome.
+ */
+export async function follow(
+  key: string,
+  on: Remote,
+  io: Io,
+  options: { execution?: string; until?: 'gate' | 'end'; format?: string },
+): Promise<void> {
+  const json = options.format === 'json';
+  let said = '';
+  for (;;) {
+    const rollout = await on.journal.rollout(key);
+    const mine =
+      rollout !== undefined &&
+      (options.execution === undefined || rollout.executions.includes(options.execution));
+    if (mine) {
+      const line = await lineOf(rollout, on);
+      if (line !== said && !json) io.out(line);
+      said = line;
+      if (rollout.outcome !== undefined) return finish(rollout, json, io);
+      if (options.until === 'gate' && rollout.phase === 'waiting for the merge')
+        return atGate(rollout, json, io);
+    }
+    const arn = options.execution ?? rollout?.executions.at(-1);
+    const execution = arn === undefined ? undefined : await on.executions.describe(arn);
+    if (execution && execution.status !== 'RUNNING' && execution.status !== 'PENDING_REDRIVE') {
+      if (execution.status === 'SUCCEEDED' && !(mine && rollout.outcome === undefined)) {
+        const ended = settleOutput.safeParse(JSON.parse(execution.output ?? '{}'));
+        if (ended.success && ended.data.rollout === '') {
+          if (json) io.out(JSON.stringify(ended.data));
+          else io.out(`${ended.data.outcome}: ${ended.data.reason}`);
+          io.exit(exitCodeOf(ended.data.outcome));
+          return;
+        }
+      }
+      if (execution.status !== 'SUCCEEDED') {
+        throw new TerminalError(
+          `the execution ended ${execution.status}: ${causeOf(execution.cause)}; guard status shows what is settled, guard resume goes on`,
+        );
+      }
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function lineOf(rollout: Rollout, on: Remote): Promise<string> {
+  const progress = await readProgress(rollout, on.journal);
+  const done = progress?.clusters.filter((cluster) => cluster.state === 'done').length;
+  const part =
+    progress && progress.phase === rollout.phase ? ` (${done} of ${progress.clusters.length} clusters)` : '';
+  return `${rollout.key}: ${rollout.phase}${part}`;
+}
+
+function atGate(rollout: Rollout, json: boolean, io: Io): void {
+  if (json) io.out(JSON.stringify(rollout));
+  else
+    io.out(
+      `merge request !${rollout.upgrade?.iid}: ${rollout.upgrade?.url}\nIt waits for a human's merge; GUARD goes on by itself then.`,
+    );
+  io.exit(EXIT.done);
+}
+
+function finish(rollout: Rollout, json: boolean, io: Io): void {
+  io.out(json ? JSON.stringify(rollout) : describeRollout(rollout));
+  io.exit(exitCodeOf(rollout.outcome));
+}
+
+/** A Lambda's cause is JSON with the error's message in it. */
+function causeOf(cause: string | undefined): string {
+  const message = /"errorMessage":"((?:[^"\\]|\\.)*)"/.exec(cause ?? '')?.[1];
+  return (message ?? cause ?? 'no cause given').slice(0, 500);
+}

@@ -1,0 +1,236 @@
+import type { Command } from 'commander';
+import { RefusedError, UsageError } from '../domain/errors.js';
+import { executionName, type Outcome, type Rollout, rolloutKey } from '../domain/rollout.js';
+import { isExactVersion } from '../domain/version.js';
+import type { RolloutInput } from '../phases/contracts.js';
+import { rolloutInput } from '../phases/contracts.js';
+import { guarded } from './errors.js';
+import { follow } from './follow.js';
+import { EXIT, type Io } from './io.js';
+import { connect, type Remote } from './remote.js';
+
+interface RunOptions {
+  batch: string;
+  targetVersion: string;
+  target: string;
+  dryRun?: boolean;
+  parallelism?: string;
+  mrStrategy?: string;
+  watch?: boolean;
+  format: string;
+}
+
+/** `guard run`, `monitor`, `rollback`, `cancel`, `resume`: what moves rollouts. */
+export function register(program: Command, io: Io): void {
+  const remote = () => connect(io, program.opts<{ config?: string }>());
+
+  program
+    .command('run')
+    .description('check a batch and open the merge request that moves it; returns when it is open')
+    .requiredOption('--batch <name>', 'the batch, as in the registry')
+    .requiredOption('--target-version <version>', 'one exact version, as in 1.30.2')
+    .option('--target <name>', 'what is upgraded', 'istio')
+    .option('--dry-run', 'check and compute the change, but write nothing to Git and hold no cluster')
+    .option('--parallelism <number>', 'clusters that are checked at once (default: the configuration)')
+    .option('--mr-strategy <strategy>', 'batch or per-cluster (default: the configuration)')
+    .option('--watch', 'follow to the end')
+    .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
+    .action((options: RunOptions) => guarded(io, async () => run(options, await remote(), io)));
+
+  program
+    .command('monitor')
+    .description(
+      'watch what was merged: Flux, restart, soak, final checks. Follows a rollout that is running',
+    )
+    .requiredOption('--batch <name>')
+    .option('--target <name>', 'what is upgraded', 'istio')
+    .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
+    .action((options: { batch: string; target: string; format: string }) =>
+      guarded(io, async () => {
+        const on = await remote();
+        const latest = await latestRollout(on, options);
+        if (await runningExecution(on, latest)) return follow(latest.key, on, io, options);
+        await startAgain(latest, 'verify', 'guard monitor', on, io);
+        await follow(latest.key, on, io, options);
+      }),
+    );
+
+  program
+    .command('rollback')
+    .description(
+      'put a batch back to the versions it had: a running rollout obeys at its next step, else a new one starts',
+    )
+    .requiredOption('--batch <name>')
+    .option('--target <name>', 'what was upgraded', 'istio')
+    .option('--reason <text>', 'why, for the merge request', 'asked for by hand')
+    .action((options: { batch: string; target: string; reason: string }) =>
+      guarded(io, async () => {
+        const on = await remote();
+        const latest = await latestRollout(on, options);
+        if (await runningExecution(on, latest)) {
+          await ask(latest, 'rollback', options.reason, on);
+          io.out(
+            `rollout ${latest.key} is asked to roll back; its next step obeys (guard status --batch ${options.batch})`,
+          );
+          return;
+        }
+        await startAgain(latest, 'roll-back', options.reason, on, io);
+      }),
+    );
+
+  program
+    .command('cancel')
+    .description(
+      'end a rollout: before the merge the request is closed and the clusters are free; after it they stay unverified',
+    )
+    .requiredOption('--batch <name>')
+    .option('--target <name>', 'what is upgraded', 'istio')
+    .option('--reason <text>', 'why, for the audit', 'cancelled by hand')
+    .action((options: { batch: string; target: string; reason: string }) =>
+      guarded(io, async () => {
+        const on = await remote();
+        const latest = await latestRollout(on, options);
+        if (latest.outcome)
+          throw new RefusedError(`rollout ${latest.key} is over (${latest.outcome}); nothing to cancel`);
+        await ask(latest, 'cancel', options.reason, on);
+        io.out(`rollout ${latest.key} is asked to end (guard status --batch ${options.batch})`);
+      }),
+    );
+
+  program
+    .command('resume')
+    .description('go on with a rollout that was held, stopped or failed')
+    .requiredOption('--batch <name>')
+    .option('--target <name>', 'what is upgraded', 'istio')
+    .option('--from <entry>', 'verify or roll-back (default: where it stopped, else verify)')
+    .option('--watch', 'follow to the end')
+    .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
+    .action((options: { batch: string; target: string; from?: string; watch?: boolean; format: string }) =>
+      guarded(io, async () => {
+        if (options.from !== undefined && options.from !== 'verify' && options.from !== 'roll-back') {
+          throw new UsageError(`--from ${options.from}: only verify or roll-back`);
+        }
+        const on = await remote();
+        const latest = await latestRollout(on, options);
+        const arn = latest.executions.at(-1);
+        const execution = arn === undefined ? undefined : await on.executions.describe(arn);
+        if (execution?.status === 'RUNNING')
+          throw new RefusedError(`rollout ${latest.key} is running (${latest.phase}); nothing to resume`);
+        if (options.from === undefined && latest.outcome === undefined && execution?.redrivable && arn) {
+          await on.executions.redrive(arn);
+          io.out(`execution of ${latest.key} goes on where it failed`);
+        } else await startAgain(latest, options.from ?? 'verify', 'guard resume', on, io);
+        if (options.watch) await follow(latest.key, on, io, options);
+      }),
+    );
+}
+
+async function run(options: RunOptions, on: Remote, io: Io): Promise<void> {
+  if (!isExactVersion(options.targetVersion)) {
+    throw new UsageError(
+      `--target-version ${options.targetVersion}: not one exact version; give three numbers, as in 1.30.2`,
+    );
+  }
+  const parallelism = options.parallelism === undefined ? undefined : Number(options.parallelism);
+  if (
+    parallelism !== undefined &&
+    !(Number.isInteger(parallelism) && parallelism >= 1 && parallelism <= 40)
+  ) {
+    throw new UsageError(`--parallelism ${options.parallelism}: a whole number from 1 to 40`);
+  }
+  const strategy = options.mrStrategy ?? on.config.execution.mr_strategy;
+  if (strategy !== 'batch' && strategy !== 'per-cluster')
+    throw new UsageError(`--mr-strategy ${strategy}: batch or per-cluster`);
+  const input: RolloutInput = rolloutInput.parse({
+    target: options.target,
+    version: options.targetVersion,
+    batch: options.batch,
+    dry_run: options.dryRun ?? false,
+    ...(parallelism === undefined ? {} : { parallelism }),
+    requested_by: on.who,
+  });
+  const clusters =
+    strategy === 'per-cluster'
+      ? (await on.registry.batch(options.batch)).map((cluster) => cluster.cluster_id)
+      : [undefined];
+  if (clusters.length === 0)
+    throw new RefusedError(
+      `batch '${options.batch}' has no clusters in the registry; guard list shows the batches`,
+    );
+  for (const cluster of clusters) {
+    const one = cluster === undefined ? input : { ...input, clusters: [cluster] };
+    const { arn, key } = await start(one, on);
+    await follow(key, on, io, { ...options, execution: arn, until: options.watch ? 'end' : 'gate' });
+  }
+}
+
+/** An execution's name is used up for 90 days, so each start has its own; the rollout's key stays the same. */
+async function start(input: RolloutInput, on: Remote): Promise<{ arn: string; key: string }> {
+  const known = await on.journal.rollouts({ target: input.target, batch: input.batch });
+  const open = known.find((rollout) => rollout.outcome === undefined && rollout.version === input.version);
+  const attempts = known
+    .filter((rollout) => rollout.version === input.version)
+    .map((rollout) => rollout.attempt);
+  const name = {
+    target: input.target,
+    version: input.version,
+    batch: input.batch,
+    attempt: open?.attempt ?? Math.max(0, ...attempts) + 1,
+  };
+  const { arn } = await on.executions.start(executionName(name, Date.now().toString(36)), input);
+  return { arn, key: rolloutKey(name) };
+}
+
+async function startAgain(
+  rollout: Rollout,
+  entry: 'verify' | 'roll-back',
+  reason: string,
+  on: Remote,
+  io: Io,
+): Promise<void> {
+  const input = rolloutInput.parse({
+    target: rollout.target,
+    version: rollout.version,
+    batch: rollout.batch,
+    start: entry,
+    rollout: rollout.key,
+    requested_by: on.who,
+    reason,
+  });
+  await on.executions.start(executionName(rollout, `r${Date.now().toString(36)}`), input);
+  io.out(`rollout ${rollout.key} goes on: ${entry}`);
+}
+
+async function latestRollout(
+  on: Remote,
+  { target, batch }: { target: string; batch: string },
+): Promise<Rollout> {
+  const known = await on.journal.rollouts({ target, batch });
+  const real = known.filter((rollout) => !rollout.dryRun && rollout.outcome !== 'refused');
+  const latest = real.find((rollout) => rollout.outcome === undefined) ?? real.at(-1);
+  if (!latest)
+    throw new RefusedError(`no rollout of ${target} is known for batch '${batch}'; start one with guard run`);
+  return latest;
+}
+
+async function runningExecution(on: Remote, rollout: Rollout): Promise<boolean> {
+  const arn = rollout.executions.at(-1);
+  return arn !== undefined && (await on.executions.describe(arn))?.status === 'RUNNING';
+}
+
+/** Writes the request into the rollout; an open gate is woken, so that it need not wait for its merge. */
+async function ask(rollout: Rollout, kind: 'cancel' | 'rollback', reason: string, on: Remote): Promise<void> {
+  const request = { kind, reason, by: on.who, at: new Date().toISOString() };
+  const saved = await on.journal.saveRollout({ ...rollout, request }, rollout.revision);
+  const [gate] = await on.journal.records(
+    `rollout#${saved.key}`,
+    `gate#${saved.rollback ? 'back' : 'forward'}`,
+  );
+  if (typeof gate?.token === 'string') await on.executions.resume(gate.token, { hint: kind });
+}
+
+/** What an outcome means for the shell. */
+export function exitCodeOf(outcome: Outcome | undefined): number {
+  if (outcome === undefined || outcome === 'healthy') return EXIT.done;
+  return outcome === 'refused' ? EXIT.refused : EXIT.failed;
+}
