@@ -1,0 +1,335 @@
+import type { Built } from './kustomize.js';
+import { accumulate, build, kustomizationIn, patchesOf, renamed } from './kustomize.js';
+import type { MapNode, Node } from './node.js';
+import { get, isMap, isScalar, itemsAt, textAt } from './node.js';
+import { applyPatch } from './patch.js';
+import type { Repository } from './repository.js';
+import type { Resource } from './resource.js';
+import { isFluxKustomization, withDoubt } from './resource.js';
+import type { Found, Scope } from './substitute.js';
+import { readText } from './substitute.js';
+import { joinPath, LIMITS } from './tree.js';
+
+/** One Flux Kustomization at work: what it applies sees its variables. */
+export interface Context {
+  readonly parent: Context | undefined;
+  /** `undefined`: the cluster's root, when Flux's own Kustomization is not in the tree. */
+  readonly flux: Resource | undefined;
+  readonly scope: Scope;
+  readonly via: readonly string[];
+}
+
+export interface Item {
+  readonly resource: Resource;
+  readonly context: Context;
+}
+
+/** Everything of interest that one Flux root applies. */
+export interface RootView {
+  readonly root: string;
+  readonly items: readonly Item[];
+  /** Applied from here to another cluster (`spec.kubeConfig`). */
+  readonly spokes: readonly Spoke[];
+  /** What could not be followed, one line each. */
+  readonly notes: readonly string[];
+  readonly references: readonly (Built['references'][number] & { readonly context: Context })[];
+  /** The root node of a file's first document: values files of generated ConfigMaps. */
+  readonly readFile: (path: string) => Node | undefined;
+}
+
+export interface Spoke {
+  readonly item: Item;
+  /** Text that may name the cluster: namespace, secret, path. */
+  readonly names: readonly string[];
+  readonly path: string;
+}
+
+/** Walks a cluster's Flux root: Kustomizations, the folders they name, and the Kustomizations in those. */
+export function walkRoot(repository: Repository, root: string): RootView {
+  return repository.once(`root:${root}`, () => new Walker(repository, root).walk());
+}
+
+class Walker {
+  private readonly items: Item[] = [];
+  private readonly spokes: Spoke[] = [];
+  private readonly notes: string[] = [];
+  private readonly references: (Built['references'][number] & { context: Context })[] = [];
+  private readonly configMaps = new Map<string, Item>();
+  private readonly sources = new Map<string, Item>();
+  private readonly seen = new Set<string>();
+  private readonly repository: Repository;
+  private readonly root: string;
+  private home: string | undefined;
+
+  constructor(repository: Repository, root: string) {
+    this.repository = repository;
+    this.root = root;
+  }
+
+  walk(): RootView {
+    const built = build(this.repository, this.root);
+    const self = built.resources.find((one) => isFluxKustomization(one) && this.rawPath(one) === this.root);
+    const context = this.contextOf(self, undefined, []);
+    this.home = self ? sourceName(self) : undefined;
+    const queue: { flux: Resource; parent: Context }[] = [];
+    const waiting: { flux: Resource; parent: Context }[] = [];
+    this.take(self ? this.applied(self, built) : built, context, self, queue);
+    if (self) this.seen.add(identity(self));
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      if (this.seen.size > LIMITS.fluxKustomizations) {
+        this.notes.push(`${this.root}: more than ${LIMITS.fluxKustomizations} Flux Kustomizations`);
+        break;
+      }
+      this.follow(next.flux, next.parent, queue, waiting);
+      // A path may wait for a ConfigMap that a later Kustomization brings.
+      if (queue.length === 0 && waiting.length > 0) queue.push(...this.ready(waiting));
+    }
+    for (const { flux } of waiting) {
+      this.notes.push(
+        `${flux.file}: the path of ${flux.name} depends on a variable that is not in this tree`,
+      );
+    }
+    const { root, items, spokes, notes, references, repository } = this;
+    const readFile = (path: string) => repository.documents(path)[0]?.root;
+    return { root, items, spokes, notes, references, readFile };
+  }
+
+  private ready(waiting: { flux: Resource; parent: Context }[]): { flux: Resource; parent: Context }[] {
+    const now = waiting.filter((one) => this.path(one.flux, one.parent) !== undefined);
+    for (const one of now) waiting.splice(waiting.indexOf(one), 1);
+    return now;
+  }
+
+  private rawPath(flux: Resource): string | undefined {
+    return joinPath('', (textAt(flux.node, 'spec', 'path') ?? '').replace(/^\/+/, ''));
+  }
+
+  /** `undefined` while a variable in it is unknown. */
+  private path(flux: Resource, parent: Context): string | undefined {
+    const reading = readText(get(flux.node, 'spec', 'path'), scopeFor(flux, parent));
+    return reading.doubts.length > 0 ? undefined : reading.text;
+  }
+
+  private follow(
+    flux: Resource,
+    parent: Context,
+    queue: { flux: Resource; parent: Context }[],
+    waiting: { flux: Resource; parent: Context }[],
+  ): void {
+    const text = this.path(flux, parent);
+    if (text === undefined) {
+      waiting.push({ flux, parent });
+      return;
+    }
+    if (this.seen.has(identity(flux))) return;
+    this.seen.add(identity(flux));
+    const label = `${flux.file}: Kustomization ${flux.name}`;
+    const foreign = this.foreignSource(flux);
+    if (foreign) {
+      this.notes.push(`${label} reads from ${foreign}`);
+      return;
+    }
+    const path = joinPath('', text.replace(/^\/+/, ''));
+    if (path === undefined) {
+      this.notes.push(`${label}: path ${text} leaves the tree and is refused`);
+      return;
+    }
+    if (!this.repository.isFolder(path)) {
+      this.notes.push(`${label}: path ${text || '(empty)'} is not in this tree`);
+      return;
+    }
+    const depth = depthOf(parent);
+    if (depth > LIMITS.nesting) {
+      this.notes.push(`${label}: more than ${LIMITS.nesting} nested Flux Kustomizations`);
+      return;
+    }
+    const context = this.contextOf(flux, parent, [...parent.via, ...flux.via, flux.file]);
+    this.take(this.applied(flux, build(this.repository, path), path), context, flux, queue);
+  }
+
+  /** The folder's objects with the Kustomization's own components, patches, namespace and names. */
+  private applied(flux: Resource, built: Built, path?: string): Built {
+    let { resources } = built;
+    const notes = [...built.notes];
+    const references = [...built.references];
+    for (const entry of itemsAt(flux.node, 'spec', 'components')) {
+      const dir = joinPath(path ?? this.root, isScalar(entry) ? entry.text : '');
+      const file = dir === undefined ? undefined : kustomizationIn(this.repository, dir);
+      if (file) {
+        const component = accumulate(this.repository, file, resources, 1);
+        resources = component.resources;
+        notes.push(...component.notes);
+        references.push(...component.references);
+      } else {
+        const doubt = `${flux.file}: a component of ${flux.name} is not in this tree, and it may change this`;
+        resources = resources.map((one) => withDoubt(one, doubt));
+      }
+    }
+    for (const entry of itemsAt(flux.node, 'spec', 'patches')) {
+      for (const patch of patchesOf(this.repository, flux.file, entry))
+        resources = applyPatch(resources, patch);
+    }
+    const spec = get(flux.node, 'spec');
+    resources = renamed(
+      resources,
+      textAt(spec, 'targetNamespace'),
+      textAt(spec, 'namePrefix'),
+      textAt(spec, 'nameSuffix'),
+    );
+    return { resources, notes, references };
+  }
+
+  private take(
+    built: Built,
+    context: Context,
+    flux: Resource | undefined,
+    queue: { flux: Resource; parent: Context }[],
+  ): void {
+    this.notes.push(...built.notes);
+    for (const reference of built.references) this.references.push({ ...reference, context });
+    const elsewhere = flux ? kubeConfigOf(flux) : undefined;
+    for (const resource of built.resources) {
+      const item = { resource, context };
+      const remote = elsewhere ?? kubeConfigOf(resource);
+      if (remote !== undefined) {
+        const names = [remote, resource.namespace, flux?.namespace, flux?.name].filter(
+          (name) => name !== undefined,
+        );
+        this.spokes.push({ item, names, path: flux ? (this.rawPath(flux) ?? '') : this.root });
+        continue;
+      }
+      this.items.push(item);
+      if (resource.kind === 'ConfigMap' || resource.kind === 'Secret') this.keepConfig(item);
+      else if (/^(?:GitRepository|OCIRepository|Bucket|ExternalArtifact)$/.test(resource.kind)) {
+        this.sources.set(`${resource.kind}/${resource.name}`, item);
+      }
+      if (isFluxKustomization(resource) && resource !== flux) queue.push({ flux: resource, parent: context });
+    }
+  }
+
+  private keepConfig(item: Item): void {
+    const { kind, name, namespace } = item.resource;
+    this.configMaps.set(`${kind}/${namespace ?? ''}/${name}`, item);
+    this.configMaps.set(`${kind}//${name}`, item);
+  }
+
+  /** Names the source when it is another repository, or another revision of this one. */
+  private foreignSource(flux: Resource): string | undefined {
+    const kind = textAt(flux.node, 'spec', 'sourceRef', 'kind') ?? 'GitRepository';
+    const name = textAt(flux.node, 'spec', 'sourceRef', 'name') ?? '';
+    if (kind !== 'GitRepository') return `${kind} ${name}, which is not this tree`;
+    if (this.home === undefined || name === this.home) {
+      const own = this.sources.get(`GitRepository/${name}`);
+      if (this.home === undefined && !own) this.home = name;
+      return undefined;
+    }
+    const source = this.sources.get(`GitRepository/${name}`);
+    const home = this.sources.get(`GitRepository/${this.home}`);
+    if (!source || !home) return `GitRepository ${name}, which may be another repository than ${this.home}`;
+    const url = (item: Item) => textAt(item.resource.node, 'spec', 'url')?.replace(/\.git$/, '');
+    const ref = (item: Item) =>
+      JSON.stringify(plain(get(item.resource.node, 'spec', 'ref') as MapNode | undefined));
+    if (url(source) !== url(home)) return `GitRepository ${name}, another repository`;
+    return ref(source) === ref(home)
+      ? undefined
+      : `GitRepository ${name}, another revision of this repository`;
+  }
+
+  private contextOf(
+    flux: Resource | undefined,
+    parent: Context | undefined,
+    via: readonly string[],
+  ): Context {
+    return {
+      flux,
+      parent,
+      via,
+      scope: flux ? this.scope(flux, parent) : { active: false, find: () => MISSING },
+    };
+  }
+
+  private scope(flux: Resource, parent: Context | undefined): Scope {
+    const postBuild = get(flux.node, 'spec', 'postBuild');
+    const inline = get(postBuild, 'substitute');
+    const from = itemsAt(postBuild, 'substituteFrom');
+    const outer = parent ? scopeFor(flux, parent) : undefined;
+    const active = from.length > 0 || (isMap(inline) && inline.entries.size > 0);
+    return {
+      active,
+      find: (name): Found => {
+        const node = get(inline, name);
+        if (isScalar(node)) return { kind: 'value', node, scope: outer };
+        return this.findIn(
+          flux,
+          from.map((ref) => ({
+            kind: textAt(ref, 'kind') ?? 'ConfigMap',
+            name: readText(get(ref, 'name'), outer).text,
+          })),
+          name,
+        );
+      },
+    };
+  }
+
+  /** Later references win; one that is not in the tree may hold the variable, so it makes it unknown. */
+  private findIn(flux: Resource, refs: { kind: string; name: string }[], name: string): Found {
+    let unknown: string | undefined;
+    for (const ref of [...refs].reverse()) {
+      const item =
+        this.configMaps.get(`${ref.kind}/${flux.namespace ?? ''}/${ref.name}`) ??
+        this.configMaps.get(`${ref.kind}//${ref.name}`);
+      if (!item || ref.kind === 'Secret') {
+        const encrypted = item && get(item.resource.node, 'sops') ? ', encrypted with SOPS' : '';
+        const where = item ? `${item.resource.file}${encrypted}` : 'not in this tree';
+        unknown ??= `\${${name}} may come from ${ref.kind} ${ref.name} (${where})`;
+        continue;
+      }
+      const node = get(item.resource.node, 'data', name);
+      if (!isScalar(node)) continue;
+      if (unknown) return { kind: 'unknown', reason: unknown };
+      if (node.text.startsWith('ENC[')) {
+        return { kind: 'unknown', reason: `\${${name}} is encrypted in ${item.resource.file} (SOPS)` };
+      }
+      return { kind: 'value', node, scope: scopeFor(item.resource, item.context) };
+    }
+    return unknown ? { kind: 'unknown', reason: unknown } : MISSING;
+  }
+}
+
+const MISSING: Found = { kind: 'missing' };
+
+function identity(flux: Resource): string {
+  return `${flux.namespace ?? ''}/${flux.name}`;
+}
+
+function sourceName(flux: Resource): string | undefined {
+  return textAt(flux.node, 'spec', 'sourceRef', 'name');
+}
+
+function depthOf(context: Context): number {
+  let depth = 0;
+  for (let at: Context | undefined = context; at; at = at.parent) depth++;
+  return depth;
+}
+
+function kubeConfigOf(resource: Resource): string | undefined {
+  const config = get(resource.node, 'spec', 'kubeConfig');
+  if (!config) return undefined;
+  return textAt(config, 'secretRef', 'name') ?? textAt(config, 'configMapRef', 'name') ?? '';
+}
+
+/** Substitution is switched off for one object by a label or an annotation. */
+export function scopeFor(resource: Resource, context: Context): Scope | undefined {
+  const key = 'kustomize.toolkit.fluxcd.io/substitute';
+  const metadata = get(resource.node, 'metadata');
+  const off = [get(metadata, 'annotations'), get(metadata, 'labels')].some(
+    (one) => textAt(one, key) === 'disabled',
+  );
+  return off ? undefined : context.scope;
+}
+
+function plain(node: MapNode | undefined): Record<string, string> {
+  return Object.fromEntries(
+    [...(node?.entries ?? [])].map(([key, value]) => [key, isScalar(value) ? value.text : '']),
+  );
+}

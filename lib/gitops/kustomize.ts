@@ -1,0 +1,342 @@
+import type { MapNode, Node } from './node.js';
+import { get, isMap, isScalar, itemsAt, link, textAt, textOf } from './node.js';
+import type { Patch } from './patch.js';
+import { applyPatch, inlineBody, matchesSelector } from './patch.js';
+import type { Repository } from './repository.js';
+import type { Resource } from './resource.js';
+import { readResources, withDoubt, withNode } from './resource.js';
+import { baseOf, dirOf, joinPath, LIMITS } from './tree.js';
+
+/** What one folder delivers. */
+export interface Built {
+  readonly resources: readonly Resource[];
+  /** What is not in this tree, and so may hide something; one line each. */
+  readonly notes: readonly string[];
+  /** References to other places that carry a version in their text: URLs and folders in `resources`. */
+  readonly references: readonly Reference[];
+}
+
+export interface Reference {
+  readonly node: Node;
+  readonly text: string;
+  readonly file: string;
+}
+
+const NAMES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
+
+export function kustomizationIn(repository: Repository, dir: string): string | undefined {
+  for (const name of NAMES) {
+    const path = dir === '' ? name : `${dir}/${name}`;
+    if (repository.text(path) !== undefined) return path;
+  }
+  return undefined;
+}
+
+/** `kustomize build` of a folder; a folder without a kustomization file gets the one that Flux would make. */
+export function build(repository: Repository, dir: string, depth = 0): Built {
+  if (repository.builds.has(dir)) {
+    return repository.builds.get(dir) ?? nothing(`${dir || '.'} includes itself: a cycle of kustomizations`);
+  }
+  if (depth > LIMITS.nesting) return nothing(`${dir}: more than ${LIMITS.nesting} nested kustomizations`);
+  repository.builds.set(dir, undefined);
+  const file = kustomizationIn(repository, dir);
+  const built = file ? accumulate(repository, file, [], depth) : generated(repository, dir, depth);
+  repository.builds.set(dir, built);
+  return built;
+}
+
+function nothing(note: string): Built {
+  return { resources: [], notes: [note], references: [] };
+}
+
+/** Flux: all manifests below the folder; a folder with its own kustomization file counts as one resource. */
+function generated(repository: Repository, dir: string, depth: number): Built {
+  const resources: Resource[] = [];
+  const notes: string[] = [];
+  const references: Reference[] = [];
+  const visit = (folder: string): void => {
+    if (folder !== dir && kustomizationIn(repository, folder)) {
+      const built = build(repository, folder, depth + 1);
+      resources.push(...built.resources);
+      notes.push(...built.notes);
+      references.push(...built.references);
+      return;
+    }
+    for (const file of repository.files(folder)) {
+      if (/\.ya?ml$/.test(file) && !baseOf(file).startsWith('.'))
+        resources.push(...readResources(repository, file));
+    }
+    for (const child of repository.subfolders(folder)) {
+      if (!/^\.(git|github|circleci|flux)$/.test(baseOf(child))) visit(child);
+    }
+  };
+  visit(dir);
+  return { resources, notes, references };
+}
+
+/** One kustomization file on top of what is there already (a component changes its parent's resources). */
+export function accumulate(
+  repository: Repository,
+  file: string,
+  incoming: readonly Resource[],
+  depth: number,
+): Built {
+  const document = repository.documents(file)[0];
+  const root = document?.root;
+  const error = document?.errors[0];
+  if (!document || !isMap(root)) return { ...nothing(`${file} cannot be read`), resources: incoming };
+  const notes: string[] = error ? [`${file} is not valid YAML: ${error.message}`] : [];
+  const references: Reference[] = [];
+  const own: Resource[] = [];
+  for (const key of ['resources', 'bases']) {
+    for (const entry of itemsAt(root, key)) {
+      const built = includeResource(repository, file, entry, depth);
+      own.push(...built.resources);
+      notes.push(...built.notes);
+      references.push(...built.references);
+    }
+  }
+  let resources: readonly Resource[] = [
+    ...incoming,
+    ...own.map((one) => ({ ...one, via: [file, ...one.via] })),
+  ];
+  for (const entry of itemsAt(root, 'components')) {
+    const built = includeComponent(repository, file, entry, resources, depth);
+    resources = built.resources;
+    notes.push(...built.notes);
+    references.push(...built.references);
+  }
+  resources = [...resources, ...generatedConfigMaps(repository, file, root)];
+  resources = transform(repository, file, root, resources);
+  if (error)
+    resources = resources.map((one) => withDoubt(one, `${file} is not valid YAML: ${error.message}`));
+  for (const key of ['generators', 'transformers']) {
+    if (itemsAt(root, key).length > 0) {
+      notes.push(`${file} uses ${key}, which are not followed`);
+      if (key === 'transformers') {
+        resources = resources.map((one) =>
+          withDoubt(one, `${file} uses transformers, which may change this`),
+        );
+      }
+    }
+  }
+  return { resources, notes, references };
+}
+
+function isRemote(text: string): boolean {
+  return /^[a-z][a-z+.-]*:\/\/|^git@|^(?:github|gitlab|bitbucket)\.[a-z]+[/:]|[?&]ref=/i.test(text);
+}
+
+function includeResource(repository: Repository, file: string, entry: Node, depth: number): Built {
+  const text = textOf(entry);
+  if (text === undefined) return { resources: [], notes: [], references: [] };
+  const references = /\d+\.\d+/.test(text) ? [{ node: entry, text, file }] : [];
+  if (isRemote(text)) return { resources: [], notes: [`${file}: ${text} is outside this tree`], references };
+  const path = joinPath(dirOf(file), text);
+  if (path === undefined) {
+    return { resources: [], notes: [`${file}: ${text} leaves the tree and is refused`], references: [] };
+  }
+  if (repository.text(path) !== undefined)
+    return { resources: readResources(repository, path), notes: [], references };
+  if (repository.isFolder(path) && path !== dirOf(file)) {
+    if (!kustomizationIn(repository, path)) {
+      return { resources: [], notes: [`${file}: ${path} has no kustomization file`], references };
+    }
+    const built = build(repository, path, depth + 1);
+    return { ...built, references: [...references, ...built.references] };
+  }
+  return { resources: [], notes: [`${file}: ${text} is not in this tree`], references };
+}
+
+function includeComponent(
+  repository: Repository,
+  file: string,
+  entry: Node,
+  resources: readonly Resource[],
+  depth: number,
+): Built {
+  const text = textOf(entry) ?? '';
+  const path = isRemote(text) ? undefined : joinPath(dirOf(file), text);
+  const inner = path === undefined ? undefined : kustomizationIn(repository, path);
+  if (inner === undefined || depth > LIMITS.nesting || inner === file) {
+    const doubt = `${file}: the component ${text} is not in this tree, and it may change this`;
+    return { resources: resources.map((one) => withDoubt(one, doubt)), notes: [doubt], references: [] };
+  }
+  return accumulate(repository, inner, resources, depth + 1);
+}
+
+/** In kustomize's own order: strategic merges, patches, namespace, prefix and suffix, JSON6902. */
+function transform(
+  repository: Repository,
+  file: string,
+  root: MapNode,
+  incoming: readonly Resource[],
+): readonly Resource[] {
+  let resources = incoming;
+  for (const entry of itemsAt(root, 'patchesStrategicMerge')) {
+    for (const patch of strategicPatches(repository, file, entry)) resources = applyPatch(resources, patch);
+  }
+  for (const entry of itemsAt(root, 'patches')) {
+    for (const patch of patchesOf(repository, file, entry)) resources = applyPatch(resources, patch);
+  }
+  resources = renamed(
+    resources,
+    textAt(root, 'namespace'),
+    textAt(root, 'namePrefix'),
+    textAt(root, 'nameSuffix'),
+  );
+  for (const entry of itemsAt(root, 'patchesJson6902')) {
+    for (const patch of patchesOf(repository, file, entry)) resources = applyPatch(resources, patch);
+  }
+  return replaced(file, root, resources);
+}
+
+/** Flux's `targetNamespace`, `namePrefix`, `nameSuffix` work as kustomize's do. */
+export function renamed(
+  resources: readonly Resource[],
+  namespace: string | undefined,
+  prefix = '',
+  suffix = '',
+): readonly Resource[] {
+  if (namespace === undefined && prefix === '' && suffix === '') return resources;
+  return resources.map((resource) => {
+    const metadata = get(resource.node, 'metadata');
+    const fields = new Map(isMap(metadata) ? metadata.entries : []);
+    if (namespace !== undefined) fields.set('namespace', made(namespace));
+    if (prefix !== '' || suffix !== '') fields.set('name', made(`${prefix}${resource.name}${suffix}`));
+    const entries = new Map(resource.node.entries);
+    entries.set('metadata', { kind: 'map', entries: fields });
+    return withNode(resource, { ...resource.node, entries });
+  });
+}
+
+function made(text: string): Node {
+  return { kind: 'scalar', text, style: 'made' };
+}
+
+/** `replacements` copy values between objects. What they may write is not followed, so it is in doubt. */
+function replaced(file: string, root: MapNode, incoming: readonly Resource[]): readonly Resource[] {
+  let resources = incoming;
+  for (const entry of itemsAt(root, 'replacements')) {
+    const targets = itemsAt(entry, 'targets');
+    resources = resources.map((resource) => {
+      const hit =
+        targets.length === 0 ||
+        targets.some((target) => {
+          const select = get(target, 'select');
+          return select === undefined || matchesSelector(resource, select);
+        });
+      return hit ? withDoubt(resource, `${file}: replacements may set it`) : resource;
+    });
+  }
+  return resources;
+}
+
+function strategicPatches(repository: Repository, file: string, entry: Node): Patch[] {
+  const text = textOf(entry) ?? '';
+  if (text.includes('\n')) {
+    return [{ body: inlineBody(entry), target: undefined, allowNameChange: false, where: `in ${file}` }];
+  }
+  return patchFile(repository, file, text, undefined, false);
+}
+
+/** One entry of `patches` or `patchesJson6902`, of a kustomization file or a Flux Kustomization. */
+export function patchesOf(repository: Repository, file: string, entry: Node): Patch[] {
+  const target = get(entry, 'target');
+  const allowNameChange = textAt(entry, 'options', 'allowNameChange') === 'true';
+  const inline = get(entry, 'patch');
+  if (inline) return [{ body: inlineBody(inline), target, allowNameChange, where: `in ${file}` }];
+  return patchFile(repository, file, textAt(entry, 'path') ?? '', target, allowNameChange);
+}
+
+function patchFile(
+  repository: Repository,
+  file: string,
+  text: string,
+  target: Node | undefined,
+  allowNameChange: boolean,
+): Patch[] {
+  const path = joinPath(dirOf(file), text);
+  if (path === undefined || repository.text(path) === undefined) {
+    return [{ body: undefined, target, allowNameChange, where: `${text} named by ${file}` }];
+  }
+  return repository.documents(path).flatMap((document): Patch[] => {
+    if (document.errors.length > 0) return [{ body: undefined, target, allowNameChange, where: path }];
+    return document.root ? [{ body: document.root, target, allowNameChange, where: path }] : [];
+  });
+}
+
+/** ConfigMaps that `configMapGenerator` makes, each key still pointing at its file or literal. */
+function generatedConfigMaps(repository: Repository, file: string, root: MapNode): Resource[] {
+  return itemsAt(root, 'configMapGenerator').map((entry) => {
+    const data = new Map<string, Node>();
+    for (const item of itemsAt(entry, 'files')) {
+      const text = textOf(item) ?? '';
+      const equals = text.indexOf('=');
+      const path = joinPath(dirOf(file), equals === -1 ? text : text.slice(equals + 1));
+      const content = path === undefined ? undefined : repository.text(path);
+      if (path === undefined || content === undefined) continue;
+      const key = equals === -1 ? baseOf(path) : text.slice(0, equals);
+      data.set(key, { kind: 'scalar', text: content, style: 'made', wholeFile: path });
+    }
+    for (const item of itemsAt(entry, 'literals')) addLiteral(data, item);
+    const name = textAt(entry, 'name') ?? '';
+    const namespace = textAt(entry, 'namespace');
+    const node: MapNode = {
+      kind: 'map',
+      entries: new Map<string, Node>([
+        ['kind', made('ConfigMap')],
+        [
+          'metadata',
+          {
+            kind: 'map',
+            entries: new Map([
+              ['name', made(name)],
+              ...(namespace ? [['namespace', made(namespace)] as const] : []),
+            ]),
+          },
+        ],
+        ['data', { kind: 'map', entries: data }],
+      ]),
+    };
+    const ids = [{ name, namespace }];
+    return {
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+      name,
+      namespace,
+      ids,
+      node,
+      file,
+      doc: 0,
+      via: [file],
+      doubts: [],
+    };
+  });
+}
+
+/** `KEY=value`: the value is a slice of the list item, and keeps its place in the file. */
+function addLiteral(data: Map<string, Node>, item: Node): void {
+  const text = textOf(item);
+  const equals = text?.indexOf('=') ?? -1;
+  if (text === undefined || equals === -1 || !isScalar(item)) return;
+  const value = text.slice(equals + 1);
+  const origin = item.origin;
+  const quotes = item.style === 'single' || item.style === 'double' ? 1 : 0;
+  const plain = origin?.source.text.slice(origin.start + quotes, origin.end - quotes) === text;
+  data.set(text.slice(0, equals), {
+    kind: 'scalar',
+    text: value,
+    style: 'plain',
+    ...(origin && plain
+      ? {
+          origin: {
+            source: origin.source,
+            at: origin.at ?? link(undefined, ''),
+            start: origin.start + quotes + equals + 1,
+            end: origin.end - quotes,
+          },
+        }
+      : {}),
+  });
+}

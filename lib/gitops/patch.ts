@@ -1,0 +1,236 @@
+import { embedded } from './embedded.js';
+import type { ListNode, MapNode, Node } from './node.js';
+import { get, isList, isMap, isNull, isScalar, textAt } from './node.js';
+import type { Resource } from './resource.js';
+import { groupOf, withDoubt, withNode } from './resource.js';
+
+/** A patch as kustomize takes it: strategic merge (a map) or JSON6902 (a list of operations). */
+export interface Patch {
+  readonly body: Node | undefined;
+  readonly target: Node | undefined;
+  readonly allowNameChange: boolean;
+  /** Where it stands, for people. */
+  readonly where: string;
+}
+
+/** The resources after one patch. Custom resources: lists are replaced, as kustomize and Flux do. */
+export function applyPatch(resources: readonly Resource[], patch: Patch): Resource[] {
+  const { body } = patch;
+  if (body === undefined) {
+    return mapMatching(resources, patch, (resource) =>
+      withDoubt(resource, `the patch ${patch.where} cannot be read, and it may change this`),
+    );
+  }
+  if (isList(body)) {
+    return mapMatching(resources, patch, (resource) => {
+      const node = applyOperations(resource.node, body, patch.where);
+      return typeof node === 'string' ? withDoubt(resource, node) : withNode(resource, node);
+    });
+  }
+  if (!isMap(body)) return [...resources];
+  return mapMatching(resources, patch, (resource) => {
+    if (textAt(body, '$patch') === 'delete') return undefined;
+    return withNode(resource, mergeInto(resource, body, patch));
+  });
+}
+
+function mapMatching(
+  resources: readonly Resource[],
+  patch: Patch,
+  change: (resource: Resource) => Resource | undefined,
+): Resource[] {
+  const result: Resource[] = [];
+  for (const resource of resources) {
+    const made = matches(resource, patch) ? change(resource) : resource;
+    if (made) result.push(made);
+  }
+  return result;
+}
+
+/** With a target the patch's own name, namespace and kind do not count, unless a change of name is allowed. */
+function mergeInto(resource: Resource, body: MapNode, patch: Patch): MapNode {
+  const merged = merge(resource.node, body) as MapNode;
+  const entries = new Map(merged.entries);
+  for (const key of ['apiVersion', 'kind']) {
+    const own = resource.node.entries.get(key);
+    if (own) entries.set(key, own);
+  }
+  const metadata = entries.get('metadata');
+  if (isMap(metadata) && !patch.allowNameChange) {
+    const fields = new Map(metadata.entries);
+    for (const key of ['name', 'namespace']) {
+      const own = get(resource.node, 'metadata', key);
+      if (own) fields.set(key, own);
+      else fields.delete(key);
+    }
+    entries.set('metadata', { ...metadata, entries: fields });
+  }
+  return { ...merged, entries };
+}
+
+function matches(resource: Resource, patch: Patch): boolean {
+  if (patch.target) return matchesSelector(resource, patch.target);
+  if (!isMap(patch.body)) return true;
+  const kind = textAt(patch.body, 'kind');
+  const name = textAt(patch.body, 'metadata', 'name') ?? '';
+  const namespace = textAt(patch.body, 'metadata', 'namespace');
+  if (kind !== resource.kind) return false;
+  if (textAt(patch.body, 'apiVersion') !== resource.apiVersion) return false;
+  return resource.ids.some(
+    (id) => id.name === name && (id.namespace ?? 'default') === (namespace ?? 'default'),
+  );
+}
+
+/** kustomize's selector: fields are anchored regular expressions; names match any name it ever had. */
+export function matchesSelector(resource: Resource, target: Node): boolean {
+  const group = textAt(target, 'group');
+  const version = textAt(target, 'version');
+  const kind = textAt(target, 'kind');
+  const name = textAt(target, 'name');
+  const namespace = textAt(target, 'namespace');
+  if (group !== undefined && !anchored(group, groupOf(resource.apiVersion))) return false;
+  if (version !== undefined && !anchored(version, resource.apiVersion.replace(/^.*\//, ''))) return false;
+  if (kind !== undefined && !anchored(kind, resource.kind)) return false;
+  if (!resource.ids.some((id) => anchored(name, id.name) && anchored(namespace, id.namespace ?? ''))) {
+    return false;
+  }
+  return (
+    selects(textAt(target, 'labelSelector'), get(resource.node, 'metadata', 'labels')) &&
+    selects(textAt(target, 'annotationSelector'), get(resource.node, 'metadata', 'annotations'))
+  );
+}
+
+function anchored(pattern: string | undefined, text: string): boolean {
+  if (pattern === undefined || pattern === text) return true;
+  // A pattern with nested repetition could take exponential time; names never need one.
+  if (pattern.length > 200 || /[+*}]\)[+*{]/.test(pattern)) return false;
+  try {
+    return new RegExp(`^(?:${pattern})$`).test(text);
+  } catch {
+    return false;
+  }
+}
+
+function selects(selector: string | undefined, labels: Node | undefined): boolean {
+  if (selector === undefined) return true;
+  return selector.split(',').every((part) => {
+    const match = /^\s*([^=!\s]+)\s*(?:(!=|==?)\s*(\S*))?\s*$/.exec(part);
+    if (!match) return true;
+    const value = textAt(labels, match[1]!);
+    if (match[2] === undefined) return value !== undefined;
+    return match[2] === '!=' ? value !== match[3] : value === match[3];
+  });
+}
+
+/** JSON merge: maps are merged, null deletes, everything else is replaced and remembers what it replaced. */
+function merge(base: Node | undefined, patch: Node): Node {
+  if (!isMap(patch)) return isScalar(patch) && base ? { ...patch, replaces: base } : patch;
+  if (!isMap(base) || textAt(patch, '$patch') === 'replace') return strip(patch);
+  const entries = new Map(base.entries);
+  for (const [key, value] of patch.entries) {
+    if (key === '$patch') continue;
+    if (isNull(value)) entries.delete(key);
+    else if (isMap(value) && textAt(value, '$patch') === 'delete') entries.delete(key);
+    else entries.set(key, merge(entries.get(key), value));
+  }
+  return { ...base, entries };
+}
+
+function strip(patch: MapNode): MapNode {
+  const entries = new Map<string, Node>();
+  for (const [key, value] of patch.entries) {
+    if (key === '$patch' || isNull(value)) continue;
+    entries.set(key, isMap(value) ? strip(value) : value);
+  }
+  return { ...patch, entries };
+}
+
+/** The node after all operations, or why they do not apply. */
+function applyOperations(root: MapNode, operations: ListNode, where: string): MapNode | string {
+  let node: Node = root;
+  for (const operation of operations.items) {
+    const path = textAt(operation, 'path');
+    const op = textAt(operation, 'op');
+    if (path === undefined || op === undefined)
+      return `the patch ${where} has an operation without op or path`;
+    const keys = pointer(path);
+    if (op === 'test') continue;
+    if (op === 'move' || op === 'copy') {
+      const from = pointer(textAt(operation, 'from') ?? '');
+      const value = lookUp(node, from);
+      if (!value) return `the patch ${where} ${op === 'move' ? 'moves' : 'copies'} what does not exist`;
+      if (op === 'move') node = change(node, from, () => undefined) ?? node;
+      node = change(node, keys, () => value) ?? node;
+      continue;
+    }
+    const value = get(operation, 'value');
+    if (op !== 'remove' && !value) return `the patch ${where} has an operation without a value`;
+    const changed: Node | undefined = change(node, keys, (old) =>
+      op === 'remove' || !value
+        ? undefined
+        : isScalar(value) && old && op !== 'insert'
+          ? { ...value, replaces: old }
+          : value,
+    );
+    if (!changed) return `the patch ${where} names ${path}, which does not exist`;
+    node = changed;
+  }
+  return isMap(node) ? node : root;
+}
+
+function pointer(path: string): string[] {
+  return path
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function lookUp(node: Node, keys: readonly string[]): Node | undefined {
+  let at: Node | undefined = node;
+  for (const key of keys) {
+    at = isList(at) ? at.items[Number(key)] : isMap(at) ? at.entries.get(key) : undefined;
+  }
+  return at;
+}
+
+/** A copy with one place changed; `undefined` when the way to it does not exist. */
+function change(
+  node: Node,
+  keys: readonly string[],
+  make: (old: Node | undefined) => Node | undefined,
+): Node | undefined {
+  const [key, ...rest] = keys;
+  if (key === undefined) return make(node);
+  if (isMap(node)) {
+    const entries = new Map(node.entries);
+    const old = entries.get(key);
+    if (rest.length > 0 && !old) return undefined;
+    const made = rest.length > 0 ? change(old!, rest, make) : make(old);
+    if (made) entries.set(key, made);
+    else if (rest.length > 0) return undefined;
+    else entries.delete(key);
+    return { ...node, entries };
+  }
+  if (isList(node)) {
+    const items = [...node.items];
+    const index = key === '-' ? items.length : Number(key);
+    if (!Number.isInteger(index) || index < 0 || index > items.length) return undefined;
+    if (rest.length > 0) {
+      const made = items[index] ? change(items[index], rest, make) : undefined;
+      if (!made) return undefined;
+      items[index] = made;
+    } else {
+      const made = make(undefined);
+      if (made) items.splice(index, 0, made);
+      else items.splice(index, 1);
+    }
+    return { ...node, items };
+  }
+  return undefined;
+}
+
+/** The body of an inline `patch:` text. */
+export function inlineBody(node: Node | undefined): Node | undefined {
+  if (isScalar(node)) return embedded(node);
+  return node;
+}

@@ -1,0 +1,70 @@
+/**
+ * How a target shows itself in Git: plain data, written in lib/targets/<name>/gitops.ts. Patterns are sources
+ * of regular expressions; keep them anchored and free of nested repetition.
+ */
+export interface TargetGitops {
+  readonly name: string;
+  /** In the order in which they must be upgraded. */
+  readonly components: readonly TargetComponent[];
+  /** Parts of repository or OCI URLs that prove an ambiguous chart name to be this target's. */
+  readonly repositories: readonly string[];
+  /** Names of a HelmRepository, release or namespace that prove it when no URL can be seen. */
+  readonly repositoryNames: readonly string[];
+  /** Names of variables that hold the version (single-file evidence; a plan follows the variable itself). */
+  readonly variables: readonly string[];
+  /** ConfigMaps whose key holds the version. */
+  readonly configMaps: readonly { readonly name: string; readonly key: string }[];
+  /** Paths in Helm values that pin an image tag. */
+  readonly tagPaths: readonly (readonly string[])[];
+  /** `always`: image tags are chart versions. `when-equal`: only one that equals the chart's version moves. */
+  readonly tags: 'always' | 'when-equal' | 'never';
+  /** Custom resources that carry the version themselves. */
+  readonly resources: readonly {
+    readonly kind: string;
+    readonly group: string;
+    readonly path: readonly string[];
+    readonly plane: Plane;
+  }[];
+  /** Image names (the part before the tag) that carry the version in plain workloads. */
+  readonly images: readonly string[];
+  /** CRD URLs and folders; one capture group `version`. */
+  readonly crds: readonly string[];
+  /** `own`: a token keeps its own `v`. `given`: the new version is written as it was given. */
+  readonly spelling: 'own' | 'given';
+  /** Below this version, CRDs live in the chart's `crds/` folder and Flux's default does not upgrade them. */
+  readonly crdsFolderBelow?: string;
+}
+
+export type Plane = 'crds' | 'control' | 'data';
+
+export interface TargetComponent {
+  readonly chart: string;
+  readonly plane: Plane;
+  /** Other projects use the chart's name too (`base`, `gateway`): the repository must prove it. */
+  readonly ambiguous?: boolean;
+  /** Its version is the target's version when components differ. */
+  readonly primary?: boolean;
+}
+
+/** `--target helm:CHART`: any HelmRelease by its chart's name. */
+export function helmChart(chart: string): TargetGitops {
+  const variable = chart.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+  const escaped = chart.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return {
+    name: `helm:${chart}`,
+    components: [{ chart, plane: 'control', primary: true }],
+    repositories: [],
+    repositoryNames: [],
+    variables: [
+      `^${variable}(?:_OPERATOR)?(?:_HELM)?(?:_CHART)?(?:_VERSION|_TAG)?$`,
+      `^${variable.replace(/_/g, '')}(?:_CHART)?_VERSION$`,
+    ],
+    configMaps: [{ name: `^${escaped}-version$`, key: '^(?:version|chartVersion)$' }],
+    tagPaths: [['image', 'tag']],
+    tags: 'when-equal',
+    resources: [],
+    images: [],
+    crds: [`/${escaped}/(?:releases/download/)?(?<version>v?\\d+\\.\\d+\\.\\d+[^/]*)/`],
+    spelling: 'given',
+  };
+}

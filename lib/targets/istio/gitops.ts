@@ -1,0 +1,57 @@
+import type { TargetGitops } from '../../gitops/target.js';
+
+/** Istio's charts (external-apis E2): the chart's version is Istio's version. Order: base, istiod, cni, ztunnel, gateways. */
+export const istioGitops: TargetGitops = {
+  name: 'istio',
+  components: [
+    { chart: 'base', plane: 'crds', ambiguous: true },
+    { chart: 'istio-base', plane: 'crds' },
+    { chart: 'istiod', plane: 'control', primary: true },
+    { chart: 'istio', plane: 'control', ambiguous: true },
+    { chart: 'istio-control-plane', plane: 'control' },
+    { chart: 'cni', plane: 'control', ambiguous: true },
+    { chart: 'istio-cni', plane: 'control' },
+    { chart: 'ztunnel', plane: 'data' },
+    { chart: 'gateway', plane: 'data', ambiguous: true },
+    { chart: 'istio-ingress', plane: 'data' },
+    { chart: 'istio-egress', plane: 'data' },
+    { chart: 'ambient', plane: 'control', ambiguous: true },
+  ],
+  repositories: ['istio'],
+  repositoryNames: ['istio'],
+  variables: [
+    '^(?:[A-Z]+_)?ISTIO(?:D|_BASE|_CNI|_GATEWAY|_ZTUNNEL)?(?:_HELM)?(?:_CHART)?_(?:VERSION|TAG)$',
+    '^istio_?(?:chart_?)?[vV]ersion$',
+  ],
+  configMaps: [{ name: '^istio(?:d|-chart)?-version$', key: '^(?:version|istio_?version|ISTIO_VERSION)$' }],
+  tagPaths: [
+    ['global', 'tag'],
+    ['tag'],
+    ['pilot', 'tag'],
+    ['_internal_defaults_do_not_set', 'global', 'tag'],
+  ],
+  tags: 'always',
+  resources: [
+    { kind: 'IstioOperator', group: 'install.istio.io', path: ['spec', 'tag'], plane: 'control' },
+    { kind: 'Istio', group: 'sailoperator.io', path: ['spec', 'version'], plane: 'control' },
+    { kind: 'IstioCNI', group: 'sailoperator.io', path: ['spec', 'version'], plane: 'control' },
+    { kind: 'ZTunnel', group: 'sailoperator.io', path: ['spec', 'version'], plane: 'data' },
+  ],
+  images: [
+    'istio/operator',
+    'istio/pilot',
+    'istio/proxyv2',
+    'istio/install-cni',
+    'istio/ztunnel',
+    'istio-release/pilot',
+    'istio-release/proxyv2',
+    'istio-release/operator',
+  ],
+  crds: [
+    'istio/istio/(?:releases/download/)?(?<version>v?\\d+\\.\\d+\\.\\d+[^/]*)/',
+    'github\\.com/istio/istio.*[?&]ref=(?<version>v?\\d+\\.\\d+\\.\\d+[^&]*)$',
+    '(?:^|/)istio-crds?/(?<version>v?\\d+\\.\\d+\\.\\d+[^/]*)(?:/|$)',
+  ],
+  spelling: 'own',
+  crdsFolderBelow: '1.24.0',
+};
