@@ -1,1 +1,29 @@
-export type DatadogFaults = Readonly<Record<string, unknown>>;
+import type { MetricName, Span } from '../clusters/faults.js';
+
+/** What is wrong with the simulated Datadog; each rule narrowed by metric, cluster, time and number of requests. */
+export interface DatadogFaults {
+  /** Default: any non-empty pair of keys is accepted. */
+  readonly apiKey?: string;
+  readonly applicationKey?: string;
+  /** Requests per period of 10 s and endpoint; the next is answered 429 with a relative reset. */
+  readonly rateLimit?: number;
+  readonly rules?: readonly DatadogRule[];
+}
+
+export interface DatadogRule extends Span {
+  /**
+   * `empty`: no series. `nulls`: points without a value. `nan`: NaN. `stale`: nothing from the last 15 minutes.
+   * `gaps`: every third point is missing. `status`: answered with `code`. `error`: 200 with status "error".
+   */
+  readonly kind: 'empty' | 'nulls' | 'nan' | 'stale' | 'gaps' | 'status' | 'error';
+  readonly code?: number;
+  /** Seconds in `x-ratelimit-reset`, with code 429. */
+  readonly reset?: number;
+  readonly metric?: MetricName;
+  /** cluster_id */
+  readonly cluster?: string;
+  /** Only requests whose path starts so. */
+  readonly path?: string;
+  /** Only the first n requests that it fits. */
+  readonly times?: number;
+}

@@ -1,0 +1,456 @@
+import type { KubeObject } from '../../ports/cluster-access.js';
+import type { ClusterContext } from './context.js';
+import { applyFluxFault } from './flux-faults.js';
+import { HelmController, type Installer } from './helm.js';
+import { applyPatches, build } from './kustomize.js';
+import { join, type Manifest, Tree } from './manifests.js';
+import { hexadecimal } from './random.js';
+import { resourceOf } from './resources.js';
+import {
+  conditionOf,
+  durationOf,
+  iso,
+  isReady,
+  seconds,
+  uid,
+  withCondition,
+  withoutCondition,
+} from './status.js';
+import { substitute } from './substitute.js';
+
+/** What a Kustomization of ours puts on the cluster; other kinds are in its inventory and nowhere else. */
+const APPLIED = new Set([
+  'Namespace',
+  'ConfigMap',
+  'GitRepository',
+  'HelmRepository',
+  'OCIRepository',
+  'Kustomization',
+  'HelmRelease',
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'ServiceEntry',
+  'PeerAuthentication',
+  'AuthorizationPolicy',
+  'Telemetry',
+  'EnvoyFilter',
+]);
+
+const FLUX = 'flux-system';
+const trees = new WeakMap<ReadonlyMap<string, string>, { tree: Tree; built: Map<string, Built> }>();
+type Built = { manifests: readonly Manifest[]; error?: string };
+
+/** The GitOps Toolkit on one cluster: sources, Kustomizations and HelmReleases in simulated time. */
+export class Flux {
+  readonly #context: ClusterContext;
+  readonly #helm: HelmController;
+  readonly #inventories = new Map<string, Set<string>>();
+  readonly #runs = new Map<string, number>();
+  #files: ReadonlyMap<string, string> = new Map();
+  #branch = 'main';
+  #sha = '';
+
+  constructor(context: ClusterContext, installer: Installer) {
+    this.#context = context;
+    this.#helm = new HelmController(context, installer);
+  }
+
+  /** `main@sha1:…` */
+  get revision(): string {
+    return `${this.#branch}@sha1:${this.#sha}`;
+  }
+
+  /** The source controller has found a commit; everything below follows. */
+  fetched(branch: string, sha: string, files: ReadonlyMap<string, string>): void {
+    const { store } = this.#context;
+    if (store.get('GitRepository', FLUX, FLUX) === undefined) this.#createRoot(branch);
+    const repository = store.get('GitRepository', FLUX, FLUX)!.object;
+    if (repository.spec.suspend === true || this.#faulty('GitRepository', repository)) return;
+    this.#branch = branch;
+    this.#sha = sha;
+    this.#files = files;
+    this.#artifact(repository);
+    for (const { object } of store.list('Kustomization')) this.reconcile(object, 1 + seconds(object, 3));
+  }
+
+  #createRoot(branch: string): void {
+    const { cluster, fluxPath } = this.#context;
+    const url = `https://gitlab.example.com/${cluster.gitlab_repo}.git`;
+    this.#create({
+      apiVersion: 'source.toolkit.fluxcd.io/v1',
+      kind: 'GitRepository',
+      metadata: { name: FLUX, namespace: FLUX },
+      spec: { interval: '1m0s', ref: { branch }, secretRef: { name: FLUX }, url },
+    });
+    this.#create({
+      apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+      kind: 'Kustomization',
+      metadata: { name: FLUX, namespace: FLUX },
+      spec: {
+        interval: '10m0s',
+        path: `./${fluxPath}`,
+        prune: true,
+        sourceRef: { kind: 'GitRepository', name: FLUX },
+      },
+    });
+  }
+
+  #create(manifest: Manifest): KubeObject {
+    const { store, timeline, cluster } = this.#context;
+    const { name, namespace = '' } = manifest.metadata;
+    return store.put({
+      ...manifest,
+      metadata: {
+        ...manifest.metadata,
+        uid: uid(cluster.cluster_id, manifest.kind, namespace, name),
+        generation: 1,
+        creationTimestamp: iso(timeline.now),
+      },
+    });
+  }
+
+  #artifact(repository: KubeObject): void {
+    const { store, timeline } = this.#context;
+    const now = iso(timeline.now);
+    store.put({
+      ...repository,
+      status: {
+        ...repository.status,
+        artifact: {
+          revision: this.revision,
+          digest: `sha256:${hexadecimal(64, this.#sha)}`,
+          lastUpdateTime: now,
+          path: `gitrepository/${FLUX}/${FLUX}/${this.#sha}.tar.gz`,
+          url: `http://source-controller.${FLUX}.svc.cluster.local./gitrepository/${FLUX}/${FLUX}/${this.#sha}.tar.gz`,
+        },
+        observedGeneration: repository.metadata.generation,
+        conditions: [
+          conditionOf(
+            'Ready',
+            'True',
+            'Succeeded',
+            `stored artifact for revision '${this.revision}'`,
+            now,
+            repository,
+          ),
+          conditionOf(
+            'ArtifactInStorage',
+            'True',
+            'Succeeded',
+            `stored artifact for revision '${this.revision}'`,
+            now,
+            repository,
+          ),
+        ],
+      },
+    });
+  }
+
+  /** Starts a Kustomization's reconciliation in some seconds. */
+  reconcile(target: KubeObject, delay: number): void {
+    const { timeline, store } = this.#context;
+    const { namespace = '', name } = target.metadata;
+    const key = `${namespace}/${name}`;
+    const run = (this.#runs.get(key) ?? 0) + 1;
+    this.#runs.set(key, run);
+    const current = () =>
+      this.#runs.get(key) === run ? store.get('Kustomization', namespace, name)?.object : undefined;
+    timeline.in(delay, () => {
+      const object = current();
+      if (object === undefined || object.spec?.suspend === true || this.#faulty('Kustomization', object))
+        return;
+      const message = `Reconciling ${this.revision}`;
+      let status = { ...object.status, lastAttemptedRevision: this.revision };
+      status = withCondition(
+        status,
+        conditionOf('Reconciling', 'True', 'Progressing', message, iso(timeline.now), object),
+      );
+      status = withCondition(
+        status,
+        conditionOf('Ready', 'Unknown', 'Progressing', message, iso(timeline.now), object),
+      );
+      store.put({ ...object, status });
+      timeline.in(1 + seconds(object, 2), () => this.#attempt(current));
+    });
+  }
+
+  #attempt(current: () => KubeObject | undefined): void {
+    const { timeline } = this.#context;
+    const object = current();
+    if (object === undefined) return;
+    const waitingFor = this.#dependency(object);
+    if (waitingFor !== undefined) {
+      this.#settle(object, 'False', 'DependencyNotReady', `dependency '${waitingFor}' is not ready`);
+      timeline.in(5, () => this.#attempt(current));
+      return;
+    }
+    try {
+      this.#apply(object);
+    } catch (error) {
+      this.#settle(object, 'False', 'BuildFailed', (error as Error).message);
+      return;
+    }
+    if (object.spec.wait === true) this.#waitForHealth(current, timeline.now);
+    else this.#applied(current()!);
+  }
+
+  #applied(object: KubeObject): void {
+    this.#settle(object, 'True', 'ReconciliationSucceeded', `Applied revision: ${this.revision}`, {
+      lastAppliedRevision: this.revision,
+    });
+  }
+
+  #waitForHealth(current: () => KubeObject | undefined, since: number): void {
+    const { store, timeline } = this.#context;
+    const object = current();
+    if (object === undefined) return;
+    const { namespace = '', name } = object.metadata;
+    const members = [...(this.#inventories.get(`${namespace}/${name}`) ?? [])].map((entry) =>
+      entry.split('|'),
+    );
+    const late = members.find(([kind = '', inside = '', member = '']) => {
+      if (kind !== 'HelmRelease' && kind !== 'Kustomization') return false;
+      const found = store.get(kind, inside, member)?.object;
+      return found === undefined || !isReady(found);
+    });
+    if (late === undefined) this.#applied(object);
+    else if (timeline.now - since > durationOf(object.spec.timeout ?? object.spec.interval, 300) * 1000) {
+      this.#settle(
+        object,
+        'False',
+        'HealthCheckFailed',
+        `timeout waiting for: [${late[0]}/${late[1]}/${late[2]} status: 'InProgress']`,
+      );
+    } else timeline.in(5, () => this.#waitForHealth(current, since));
+  }
+
+  /** Ends an attempt, or says what it waits for. */
+  #settle(
+    object: KubeObject,
+    ready: 'True' | 'False',
+    reason: string,
+    message: string,
+    fields: object = {},
+  ): void {
+    const { store, timeline } = this.#context;
+    const { namespace = '', name } = object.metadata;
+    const now = iso(timeline.now);
+    const entries = [...(this.#inventories.get(`${namespace}/${name}`) ?? [])].map((entry) => {
+      const [kind, inside, member, apiVersion = 'v1'] = entry.split('|');
+      const [group = '', version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+      return { id: `${inside}_${member}_${group}_${kind}`, v: version };
+    });
+    let status: KubeObject['status'] = {
+      ...withoutCondition(object.status, 'Reconciling', 'Stalled'),
+      ...fields,
+      observedGeneration: object.metadata.generation,
+      lastAttemptedRevision: this.revision,
+      inventory: { entries },
+    };
+    status = withCondition(status, conditionOf('Ready', ready, reason, message, now, object));
+    const token = object.metadata.annotations?.['reconcile.fluxcd.io/requestedAt'];
+    if (token !== undefined) status = { ...status, lastHandledReconcileAt: token };
+    store.put({ ...object, status });
+  }
+
+  #dependency(object: KubeObject): string | undefined {
+    const { store } = this.#context;
+    for (const entry of (object.spec.dependsOn ?? []) as { name: string; namespace?: string }[]) {
+      const namespace = entry.namespace ?? object.metadata.namespace;
+      const found = store.get('Kustomization', namespace, entry.name)?.object;
+      const ready =
+        found !== undefined && isReady(found) && found.status?.lastAppliedRevision === this.revision;
+      if (!ready) return `${namespace}/${entry.name}`;
+    }
+    return undefined;
+  }
+
+  #apply(object: KubeObject): void {
+    const { namespace = '', name } = object.metadata;
+    const key = `${namespace}/${name}`;
+    const source = object.spec.sourceRef ?? {};
+    // Another repository, or another cluster: nothing of it can be seen from here.
+    if (source.kind !== 'GitRepository' || source.name !== FLUX || object.spec.kubeConfig !== undefined)
+      return;
+    const manifests = this.#manifests(object);
+    const before = this.#inventories.get(key) ?? new Set();
+    const inventory = new Set<string>();
+    for (const manifest of manifests) {
+      const targetNamespace = object.spec.targetNamespace as string | undefined;
+      const placed = resourceOf(manifest.apiVersion, manifest.kind)?.namespaced
+        ? {
+            ...manifest,
+            metadata: {
+              ...manifest.metadata,
+              namespace: targetNamespace ?? manifest.metadata.namespace ?? namespace,
+            },
+          }
+        : manifest;
+      inventory.add(
+        [placed.kind, placed.metadata.namespace ?? '', placed.metadata.name, placed.apiVersion].join('|'),
+      );
+      this.#put(placed, { name, namespace });
+    }
+    this.#inventories.set(key, inventory);
+    if (object.spec.prune !== true) return;
+    for (const entry of before) {
+      if (inventory.has(entry)) continue;
+      const [kind = '', inside = '', member = ''] = entry.split('|');
+      if (kind === 'Namespace' || !APPLIED.has(kind)) continue;
+      this.#context.store.remove(kind, inside, member);
+    }
+  }
+
+  #manifests(object: KubeObject): Manifest[] {
+    const { tree, built } = this.#tree();
+    const path = join('', String(object.spec.path ?? './'));
+    let result = built.get(path);
+    if (result === undefined) {
+      try {
+        result = { manifests: build(tree, path) };
+      } catch (error) {
+        result = { manifests: [], error: (error as Error).message };
+      }
+      built.set(path, result);
+    }
+    if (result.error !== undefined) throw new Error(`kustomize build failed: ${result.error}`);
+    const variables = this.#variables(object);
+    return applyPatches(result.manifests, object.spec.patches, `Kustomization ${object.metadata.name}`).map(
+      (manifest) => substitute(manifest, variables),
+    );
+  }
+
+  #tree(): { tree: Tree; built: Map<string, Built> } {
+    let entry = trees.get(this.#files);
+    if (entry === undefined) {
+      entry = { tree: new Tree(this.#files), built: new Map() };
+      trees.set(this.#files, entry);
+    }
+    return entry;
+  }
+
+  #variables(object: KubeObject): Map<string, string> {
+    const variables = new Map<string, string>();
+    const { substitute: own = {}, substituteFrom = [] } = object.spec.postBuild ?? {};
+    for (const source of substituteFrom as { kind: string; name: string }[]) {
+      // A source that Git does not hold was made on the cluster by hand: it is there, with values that nobody sees.
+      const found =
+        source.kind === 'ConfigMap'
+          ? this.#context.store.get('ConfigMap', object.metadata.namespace, source.name)
+          : undefined;
+      for (const [key, value] of Object.entries(found?.object.data ?? { SIMULATED: '' }))
+        variables.set(key, String(value));
+    }
+    for (const [key, value] of Object.entries(own)) variables.set(key, String(value));
+    return variables;
+  }
+
+  /** Server-side apply: what Git says, over what is there. */
+  #put(manifest: Manifest, owner: { name: string; namespace: string }): void {
+    const { store, timeline } = this.#context;
+    if (!APPLIED.has(manifest.kind)) return;
+    const resource = resourceOf(manifest.apiVersion, manifest.kind);
+    if (resource === undefined) return;
+    const { name, namespace } = manifest.metadata;
+    const labels = {
+      ...manifest.metadata.labels,
+      'kustomize.toolkit.fluxcd.io/name': owner.name,
+      'kustomize.toolkit.fluxcd.io/namespace': owner.namespace,
+    };
+    const old = store.get(resource, namespace, name)?.object;
+    const desired: Manifest = {
+      ...manifest,
+      apiVersion: `${resource.group === '' ? '' : `${resource.group}/`}${resource.version}`,
+      metadata: { ...manifest.metadata, labels },
+    };
+    if (old === undefined) {
+      this.#changed(this.#create(desired));
+      return;
+    }
+    const same =
+      JSON.stringify(old.spec) === JSON.stringify(desired.spec) &&
+      JSON.stringify(old.data) === JSON.stringify(desired.data);
+    const sameLabels = Object.entries(labels).every(([key, value]) => old.metadata.labels?.[key] === value);
+    if (same && sameLabels) return;
+    const { status: _status, ...fields } = desired;
+    const metadata = {
+      ...old.metadata,
+      labels: { ...old.metadata.labels, ...labels },
+      annotations: { ...old.metadata.annotations, ...manifest.metadata.annotations },
+      generation: (old.metadata.generation ?? 1) + (same ? 0 : 1),
+    };
+    const stored = store.put({
+      ...fields,
+      metadata,
+      ...(old.status !== undefined && { status: old.status }),
+    });
+    if (!same) this.#changed(stored);
+    this.#context.lastChange = timeline.now;
+  }
+
+  /** A controller's reaction to an object whose specification is new. */
+  #changed(object: KubeObject): void {
+    const { store, timeline } = this.#context;
+    switch (object.kind) {
+      case 'Kustomization':
+        this.reconcile(object, 1);
+        break;
+      case 'HelmRelease':
+        this.#helm.reconcile(object, 1 + seconds(object, 2));
+        break;
+      case 'HelmRepository':
+      case 'OCIRepository':
+        timeline.in(1, () => {
+          const found = store.get(object.kind!, object.metadata.namespace, object.metadata.name)?.object;
+          if (found !== undefined) store.put({ ...found, status: sourceStatus(found, iso(timeline.now)) });
+          if (object.kind === 'OCIRepository') this.#helm.sourceChanged(object);
+        });
+        break;
+      case 'GitRepository':
+        if (object.metadata.name !== FLUX) {
+          store.put({ ...object, status: sourceStatus(object, iso(timeline.now)) });
+        }
+        break;
+      default:
+    }
+  }
+
+  /** Somebody changed a Flux object on the cluster: suspended it, or asked for a reconciliation. */
+  touched(object: KubeObject): void {
+    if (object.kind === 'Kustomization') this.reconcile(object, 1);
+    if (object.kind === 'HelmRelease') this.#helm.reconcile(object, 1);
+    if (object.kind === 'GitRepository') {
+      const { store, timeline } = this.#context;
+      timeline.in(1, () => {
+        const found = store.get('GitRepository', object.metadata.namespace, object.metadata.name)?.object;
+        const token = found?.metadata.annotations?.['reconcile.fluxcd.io/requestedAt'];
+        if (found === undefined || token === undefined) return;
+        store.put({ ...found, status: { ...found.status, lastHandledReconcileAt: token } });
+        this.#context.poll();
+      });
+    }
+  }
+
+  /** Sets what a fault of the scenario says; true when the object must not be reconciled. */
+  #faulty(kind: 'GitRepository' | 'Kustomization', object: KubeObject): boolean {
+    return applyFluxFault(this.#context, kind, object);
+  }
+}
+
+function sourceStatus(object: KubeObject, now: string): object {
+  const ref = object.spec?.ref ?? {};
+  const tag = String(ref.tag ?? ref.semver ?? 'latest');
+  const digest = hexadecimal(64, object.kind ?? '', object.spec?.url ?? '', tag);
+  const revision = object.kind === 'OCIRepository' ? `${tag}@sha256:${digest}` : `sha256:${digest}`;
+  const holds = object.kind !== 'HelmRepository' || !String(object.spec?.url).startsWith('oci:');
+  return {
+    observedGeneration: object.metadata.generation,
+    conditions: [
+      conditionOf('Ready', 'True', 'Succeeded', `stored artifact: revision '${revision}'`, now, object),
+    ],
+    ...(holds && {
+      artifact: { revision, digest: `sha256:${digest}`, lastUpdateTime: now, path: '', url: '' },
+    }),
+  };
+}

@@ -1,0 +1,377 @@
+import type { KubeObject } from '../../ports/cluster-access.js';
+import type { ClusterContext } from './context.js';
+import { holdsFor } from './faults.js';
+import { applyFluxFault } from './flux-faults.js';
+import { hexadecimal } from './random.js';
+import { conditionOf, durationOf, iso, isReady, seconds, withCondition, withoutCondition } from './status.js';
+
+/** What Helm is asked to install. */
+export interface Release {
+  readonly name: string;
+  readonly namespace: string;
+  /** `istiod` */
+  readonly chart: string;
+  readonly version: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a chart's values
+  readonly values: any;
+}
+
+/** The charts' effect on the cluster. */
+export interface Installer {
+  /** Applies the chart's objects. */
+  apply(release: Release): void;
+  /** What Helm waits for. */
+  state(release: Release): 'waiting' | 'ready';
+  /** The version of Istio when the cluster began. */
+  firstVersion(): string;
+}
+
+interface Snapshot {
+  readonly name: string;
+  readonly namespace: string;
+  readonly version: number;
+  readonly status: string;
+  readonly chartName: string;
+  readonly chartVersion: string;
+  readonly appVersion: string;
+  readonly configDigest: string;
+  readonly digest: string;
+  readonly firstDeployed: string;
+  readonly lastDeployed: string;
+}
+
+/** Flux's helm-controller. */
+export class HelmController {
+  readonly #context: ClusterContext;
+  readonly #installer: Installer;
+  readonly #runs = new Map<string, number>();
+
+  constructor(context: ClusterContext, installer: Installer) {
+    this.#context = context;
+    this.#installer = installer;
+  }
+
+  /** Every release that takes its chart from this OCIRepository. */
+  sourceChanged(source: KubeObject): void {
+    for (const { object } of this.#context.store.list('HelmRelease')) {
+      const { kind, name, namespace } = object.spec?.chartRef ?? {};
+      const fits = kind === 'OCIRepository' && name === source.metadata.name;
+      if (fits && (namespace ?? object.metadata.namespace) === source.metadata.namespace)
+        this.reconcile(object, 1);
+    }
+  }
+
+  reconcile(target: KubeObject, delay: number): void {
+    const { store, timeline } = this.#context;
+    const { namespace = '', name } = target.metadata;
+    const key = `${namespace}/${name}`;
+    const run = (this.#runs.get(key) ?? 0) + 1;
+    this.#runs.set(key, run);
+    const current = () =>
+      this.#runs.get(key) === run ? store.get('HelmRelease', namespace, name)?.object : undefined;
+    timeline.in(delay, () => this.#attempt(current));
+  }
+
+  #attempt(current: () => KubeObject | undefined): void {
+    const { timeline } = this.#context;
+    let object = current();
+    if (
+      object === undefined ||
+      object.spec?.suspend === true ||
+      applyFluxFault(this.#context, 'HelmRelease', object)
+    )
+      return;
+    const blocked = this.#blocked(object);
+    if (blocked !== undefined) {
+      this.#condition(object, 'Ready', 'False', blocked.reason, blocked.message);
+      timeline.in(5, () => this.#attempt(current));
+      return;
+    }
+    const release = this.#release(object);
+    if (release === undefined) {
+      this.#condition(object, 'Ready', 'False', 'ArtifactFailed', 'no chart version matches');
+      return;
+    }
+    const forced = isForced(object);
+    object = this.#handled(object);
+    const deployed = (object.status?.history as Snapshot[] | undefined)?.[0];
+    const healthy = conditionStatus(object, 'Ready') === 'True' || deployed === undefined;
+    const same =
+      deployed?.chartVersion === release.version && deployed.configDigest === digestOf(release.values);
+    if (same && healthy && !forced) {
+      this.#ready(object, release, false);
+      return;
+    }
+    this.#begin(object, release, deployed === undefined ? 'install' : 'upgrade');
+    const fault = this.#fault(object, release);
+    if (fault === 'failed' || fault === 'stalled') {
+      timeline.in(20, () => this.#fail(current(), release, fault === 'stalled'));
+      return;
+    }
+    this.#installer.apply(release);
+    if (fault === 'rolled-back') timeline.in(20, () => this.#rollBack(current(), release));
+    else timeline.in(3 + seconds(object, 3), () => this.#wait(current, release, timeline.now));
+  }
+
+  #fault(object: KubeObject, release: Release): 'rolled-back' | 'failed' | 'stalled' | undefined {
+    const first = this.#installer.firstVersion();
+    if (first === '') return undefined;
+    return this.#context
+      .faults()
+      .helm?.find(
+        (entry) =>
+          [object.metadata.name, release.name, release.chart].includes(entry.release) &&
+          holdsFor(entry, release.version, first),
+      )?.outcome;
+  }
+
+  #blocked(object: KubeObject): { reason: string; message: string } | undefined {
+    const { store } = this.#context;
+    for (const entry of (object.spec.dependsOn ?? []) as { name: string; namespace?: string }[]) {
+      const namespace = entry.namespace ?? object.metadata.namespace;
+      const found = store.get('HelmRelease', namespace, entry.name)?.object;
+      if (found === undefined || !isReady(found)) {
+        return {
+          reason: 'DependencyNotReady',
+          message: `dependency '${namespace}/${entry.name}' is not ready`,
+        };
+      }
+    }
+    const { kind, name, namespace } = object.spec.chartRef ?? {};
+    if (kind === 'OCIRepository') {
+      const source = store.get('OCIRepository', namespace ?? object.metadata.namespace, name)?.object;
+      if (source === undefined || !isReady(source)) {
+        return { reason: 'SourceNotReady', message: `OCIRepository '${name}' is not ready` };
+      }
+    }
+    return undefined;
+  }
+
+  #release(object: KubeObject): Release | undefined {
+    const { chart, chartRef, values = {}, releaseName, targetNamespace } = object.spec;
+    const namespace = targetNamespace ?? object.metadata.namespace;
+    const name =
+      releaseName ?? (targetNamespace ? `${targetNamespace}-${object.metadata.name}` : object.metadata.name);
+    if (chartRef !== undefined) {
+      const at = chartRef.namespace ?? object.metadata.namespace;
+      const source = this.#context.store.get('OCIRepository', at, chartRef.name)?.object;
+      const chartName = String(source?.spec.url ?? chartRef.name)
+        .split('/')
+        .pop()!;
+      const version = exact(source?.spec.ref?.tag ?? source?.spec.ref?.semver);
+      return version === undefined ? undefined : { name, namespace, chart: chartName, version, values };
+    }
+    const chartName = String(chart?.spec?.chart ?? '')
+      .split('/')
+      .pop()!;
+    const version = exact(chart?.spec?.version);
+    return version === undefined ? undefined : { name, namespace, chart: chartName, version, values };
+  }
+
+  #begin(object: KubeObject, release: Release, action: 'install' | 'upgrade'): void {
+    const { store, timeline } = this.#context;
+    const message = `Running '${action}' action with timeout of ${object.spec.timeout ?? '5m0s'}`;
+    const now = iso(timeline.now);
+    let status: KubeObject['status'] = {
+      ...withoutCondition(object.status, 'Stalled', 'Remediated'),
+      lastAttemptedGeneration: object.metadata.generation,
+      lastAttemptedRevision: release.version,
+      lastAttemptedConfigDigest: digestOf(release.values),
+      lastAttemptedReleaseAction: action,
+      ...(object.spec.chart !== undefined && {
+        helmChart: `${object.spec.chart.spec?.sourceRef?.namespace ?? object.metadata.namespace}/${object.metadata.namespace}-${object.metadata.name}`,
+      }),
+    };
+    status = withCondition(status, conditionOf('Reconciling', 'True', 'Progressing', message, now, object));
+    status = withCondition(status, conditionOf('Ready', 'Unknown', 'Progressing', message, now, object));
+    store.put({ ...object, status });
+  }
+
+  #wait(current: () => KubeObject | undefined, release: Release, since: number): void {
+    const { store, timeline } = this.#context;
+    const object = current();
+    if (object === undefined) return;
+    if (this.#installer.state(release) === 'ready') {
+      const action = object.status.lastAttemptedReleaseAction === 'install' ? 'Install' : 'Upgrade';
+      const message = `Helm ${action.toLowerCase()} succeeded for release ${release.namespace}/${release.name} with chart ${release.chart}@${release.version}`;
+      const condition = conditionOf(
+        'Released',
+        'True',
+        `${action}Succeeded`,
+        message,
+        iso(timeline.now),
+        object,
+      );
+      store.put({ ...object, status: withCondition(object.status, condition) });
+      timeline.in(2, () => {
+        const later = current();
+        if (later !== undefined) this.#ready(later, release, true);
+      });
+    } else if (timeline.now - since < durationOf(object.spec.timeout, 300) * 1000) {
+      timeline.in(3, () => this.#wait(current, release, since));
+    } else {
+      const {
+        retries = 0,
+        remediateLastFailure = retries > 0,
+        strategy = 'rollback',
+      } = object.spec.upgrade?.remediation ?? {};
+      if (remediateLastFailure && strategy === 'rollback') this.#rollBack(object, release);
+      else this.#fail(object, release, true);
+    }
+  }
+
+  #ready(object: KubeObject, release: Release, released: boolean): void {
+    const { store, timeline } = this.#context;
+    const history = (object.status?.history ?? []) as Snapshot[];
+    const last = history[0];
+    const action =
+      (object.status?.lastAttemptedReleaseAction ?? 'upgrade') === 'install' ? 'Install' : 'Upgrade';
+    const message = `Helm ${action.toLowerCase()} succeeded for release ${release.namespace}/${release.name}.v${(last?.version ?? 0) + (released ? 1 : 0)} with chart ${release.chart}@${release.version}`;
+    let status: KubeObject['status'] = {
+      ...withoutCondition(object.status, 'Reconciling', 'Stalled', 'Remediated'),
+      observedGeneration: object.metadata.generation,
+      lastAttemptedGeneration: object.metadata.generation,
+      ...(released && {
+        history: [this.#snapshot(release, last, 'deployed'), ...history.map(superseded)].slice(0, 5),
+      }),
+    };
+    for (const field of ['failures', 'upgradeFailures']) delete status[field];
+    status = withCondition(
+      status,
+      conditionOf('Ready', 'True', `${action}Succeeded`, message, iso(timeline.now), object),
+    );
+    store.put({ ...object, status });
+  }
+
+  #fail(object: KubeObject | undefined, release: Release, stalled: boolean): void {
+    if (object === undefined) return;
+    const { store, timeline } = this.#context;
+    const history = (object.status?.history ?? []) as Snapshot[];
+    const now = iso(timeline.now);
+    const message = `Helm upgrade failed for release ${release.namespace}/${release.name} with chart ${release.chart}@${release.version}: context deadline exceeded`;
+    let status: KubeObject['status'] = {
+      ...withoutCondition(object.status, 'Reconciling'),
+      failures: (object.status?.failures ?? 0) + 1,
+      upgradeFailures: 1,
+      history: [this.#snapshot(release, history[0], 'failed'), ...history].slice(0, 5),
+      ...(stalled && { observedGeneration: object.metadata.generation }),
+    };
+    status = withCondition(status, conditionOf('Released', 'False', 'UpgradeFailed', message, now, object));
+    status = withCondition(status, conditionOf('Ready', 'False', 'UpgradeFailed', message, now, object));
+    if (stalled) {
+      const text = 'Failed to upgrade after 1 attempt(s)';
+      status = withCondition(status, conditionOf('Stalled', 'True', 'RetriesExceeded', text, now, object));
+    }
+    store.put({ ...object, status });
+  }
+
+  /** Flux takes the failed upgrade back by itself: the newest entry of the history is the old chart again. */
+  #rollBack(object: KubeObject | undefined, release: Release): void {
+    if (object === undefined) return;
+    this.#fail(object, release, false);
+    const { store, timeline } = this.#context;
+    const failed = store.get('HelmRelease', object.metadata.namespace, object.metadata.name)!.object;
+    const history = failed.status.history as Snapshot[];
+    const good = history.find((entry) => entry.status === 'deployed');
+    if (good === undefined) return;
+    const old = { ...release, version: good.chartVersion };
+    this.#installer.apply(old);
+    timeline.in(5, () => {
+      const latest = store.get('HelmRelease', object.metadata.namespace, object.metadata.name)?.object;
+      if (latest === undefined || latest.metadata.generation !== object.metadata.generation) return;
+      const message = `Helm rollback to previous release ${release.namespace}/${release.name}.v${good.version} with chart ${release.chart}@${good.chartVersion} succeeded`;
+      const now = iso(timeline.now);
+      const snapshot = { ...this.#snapshot(old, history[0], 'deployed'), configDigest: good.configDigest };
+      const entries = [snapshot, ...history.map((entry) => (entry === good ? superseded(entry) : entry))];
+      let status: KubeObject['status'] = { ...latest.status, history: entries.slice(0, 5) };
+      status = withCondition(
+        status,
+        conditionOf('Remediated', 'True', 'RollbackSucceeded', message, now, latest),
+      );
+      status = withCondition(
+        status,
+        conditionOf('Ready', 'False', 'RollbackSucceeded', message, now, latest),
+      );
+      store.put({ ...latest, status });
+    });
+  }
+
+  #snapshot(release: Release, last: Snapshot | undefined, status: string): Snapshot {
+    const now = iso(this.#context.timeline.now);
+    return {
+      name: release.name,
+      namespace: release.namespace,
+      version: (last?.version ?? 0) + 1,
+      status,
+      chartName: release.chart,
+      chartVersion: release.version,
+      appVersion: release.version,
+      configDigest: digestOf(release.values),
+      digest: `sha256:${hexadecimal(64, release.name, release.version, (last?.version ?? 0) + 1)}`,
+      firstDeployed: last?.firstDeployed ?? now,
+      lastDeployed: now,
+    };
+  }
+
+  /** Takes up the requests in annotations. */
+  #handled(object: KubeObject): KubeObject {
+    const annotations = object.metadata.annotations ?? {};
+    const token = annotations['reconcile.fluxcd.io/requestedAt'];
+    if (token === undefined || object.status?.lastHandledReconcileAt === token) return object;
+    const status = { ...object.status, lastHandledReconcileAt: token };
+    if (annotations['reconcile.fluxcd.io/forceAt'] === token) status.lastHandledForceAt = token;
+    if (annotations['reconcile.fluxcd.io/resetAt'] === token) status.lastHandledResetAt = token;
+    return this.#context.store.put({ ...object, status });
+  }
+
+  #condition(
+    object: KubeObject,
+    type: string,
+    status: 'True' | 'False',
+    reason: string,
+    message: string,
+  ): void {
+    const condition = conditionOf(type, status, reason, message, iso(this.#context.timeline.now), object);
+    this.#context.store.put({
+      ...object,
+      status: withCondition(withoutCondition(object.status, 'Reconciling'), condition),
+    });
+  }
+}
+
+/**
+ * The version that a chart reference resolves to: an exact one is itself; a range is its lowest number, missing
+ * parts zero, as if nothing newer had been published; nothing at all is some release.
+ */
+function exact(text: unknown): string | undefined {
+  if (text === undefined || text === null || text === '' || text === '*') return '1.0.0';
+  const [, major, minor, patch] = /(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(String(text)) ?? [];
+  if (major === undefined) return undefined;
+  if (/^v?\d+\.\d+\.\d+([-+][\w.+-]+)?$/.test(String(text))) return String(text);
+  return `${major}.${minor ?? 0}.${patch ?? 0}`;
+}
+
+/** A forced reconciliation was asked for that has not been carried out. */
+function isForced(object: KubeObject): boolean {
+  const annotations = object.metadata.annotations ?? {};
+  const token = annotations['reconcile.fluxcd.io/forceAt'];
+  return (
+    token !== undefined &&
+    token === annotations['reconcile.fluxcd.io/requestedAt'] &&
+    token !== object.status?.lastHandledForceAt
+  );
+}
+
+function superseded(entry: Snapshot): Snapshot {
+  return entry.status === 'deployed' ? { ...entry, status: 'superseded' } : entry;
+}
+
+function conditionStatus(object: KubeObject, type: string): string | undefined {
+  return (object.status?.conditions as { type: string; status: string }[] | undefined)?.find(
+    (entry) => entry.type === type,
+  )?.status;
+}
+
+function digestOf(values: unknown): string {
+  return `sha256:${hexadecimal(64, JSON.stringify(values ?? {}))}`;
+}

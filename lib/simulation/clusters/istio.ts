@@ -1,0 +1,405 @@
+import type { KubeObject } from '../../ports/cluster-access.js';
+import type { ClusterContext } from './context.js';
+import { holdsFor, within } from './faults.js';
+import type { Installer, Release } from './helm.js';
+import { istioCrds, istioWebhooks, serviceOf } from './istio-objects.js';
+import { type Injection, proxyVersion } from './pods.js';
+import { hexadecimal, pick } from './random.js';
+import { iso } from './status.js';
+import { podReady, Workloads } from './workloads.js';
+
+const HUB = 'registry.istio.io/release';
+
+/** What ran at a time: for metrics, which follow the versions. */
+export interface MeshState {
+  /** Epoch milliseconds since when. */
+  readonly since: number;
+  readonly istiod: string;
+  /** Number of sidecars by version. */
+  readonly proxies: ReadonlyMap<string, number>;
+}
+
+interface Daemon {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Istio on one cluster: control plane, gateways, injection, and what istiod knows of its proxies. */
+export class Mesh implements Installer {
+  readonly workloads: Workloads;
+  readonly history: MeshState[] = [];
+  readonly #context: ClusterContext;
+  readonly #gateways: Daemon[] = [];
+  #crds = '';
+  #first = '';
+  #istiod: Daemon | undefined;
+  #stale = false;
+
+  constructor(context: ClusterContext) {
+    this.#context = context;
+    this.workloads = new Workloads(context, {
+      inject: (namespace, labels) => this.#injection(namespace, labels),
+      podsChanged: (namespace, name) => this.#podsChanged(namespace, name),
+      stuck: (name) => this.#stuck(name),
+    });
+  }
+
+  /** Tag of the control plane that answers the injection webhook: that of a ready istiod pod, the newest one's. */
+  istiodVersion(): string {
+    const pods = this.istiodPods().filter(podReady);
+    const latest = pods.at(-1) ?? this.istiodPods().at(-1);
+    return latest === undefined ? '' : imageTag(latest.spec.containers[0].image);
+  }
+
+  firstVersion(): string {
+    return this.#first;
+  }
+
+  istiodPods(): KubeObject[] {
+    const { store } = this.#context;
+    const at = this.#istiod;
+    if (at === undefined) return [];
+    return store
+      .list('Pod')
+      .map((entry) => entry.object)
+      .filter((pod) => pod.metadata.namespace === at.namespace && pod.metadata.labels?.app === 'istiod')
+      .sort((a, b) => (String(a.metadata.creationTimestamp) < String(b.metadata.creationTimestamp) ? -1 : 1));
+  }
+
+  /** The world begins: what runs now is what was there first. */
+  begin(fallback: string): void {
+    if (this.#istiod === undefined) {
+      this.apply({
+        name: 'istio-base',
+        namespace: 'istio-system',
+        chart: 'base',
+        version: fallback,
+        values: {},
+      });
+      this.apply({
+        name: 'istiod',
+        namespace: 'istio-system',
+        chart: 'istiod',
+        version: fallback,
+        values: {},
+      });
+    }
+    if (this.#gateways.length === 0) {
+      this.apply({
+        name: 'istio-ingressgateway',
+        namespace: 'istio-ingress',
+        chart: 'gateway',
+        version: fallback,
+        values: {},
+      });
+    }
+    this.#first = this.istiodVersion();
+    this.#stale = true;
+  }
+
+  apply(release: Release): void {
+    const { chart, namespace, version, values } = release;
+    const tag = String(values?.pilot?.tag ?? values?.global?.tag ?? values?.tag ?? version);
+    const hub = String(values?.global?.hub ?? values?.hub ?? HUB);
+    switch (chart) {
+      case 'base':
+        this.#applyCrds(version);
+        break;
+      case 'istiod':
+        this.#applyIstiod(
+          namespace,
+          values?.revision ? `istiod-${values.revision}` : 'istiod',
+          `${hub}/pilot:${tag}`,
+        );
+        break;
+      case 'gateway':
+        this.#applyGateway(namespace, release.name);
+        break;
+      case 'cni':
+        this.#applyDaemon(namespace, 'istio-cni-node', 'install-cni', `${hub}/install-cni:${tag}`);
+        break;
+      case 'ztunnel':
+        this.#applyDaemon(namespace, 'ztunnel', 'istio-proxy', `${hub}/ztunnel:${tag}`);
+        break;
+      default:
+    }
+  }
+
+  state(release: Release): 'waiting' | 'ready' {
+    if (release.chart !== 'istiod' || this.#istiod === undefined) return 'ready';
+    return this.workloads.isComplete('Deployment', this.#istiod.namespace, this.#istiod.name)
+      ? 'ready'
+      : 'waiting';
+  }
+
+  /** Puts right what a fault of the scenario says about the control plane; asked again when time passes. */
+  refreshFaults(): void {
+    const { store, timeline, cluster, webhookCa } = this.#context;
+    const faults = this.#context.faults();
+    const minutes = this.#context.minutes();
+    if (this.#istiod === undefined) return;
+    const bundle = within(faults.webhookExpired, minutes) ? webhookCa.expired : webhookCa.valid;
+    for (const hook of istioWebhooks(
+      cluster.cluster_id,
+      this.#istiod.namespace,
+      this.#istiod.name,
+      bundle,
+      iso(timeline.now),
+    )) {
+      const old = store.get(hook.kind!, undefined, hook.metadata.name)?.object;
+      if (JSON.stringify(old?.webhooks) !== JSON.stringify(hook.webhooks)) store.put(hook);
+    }
+    this.#applyCrds(this.#crds);
+    this.#podsChanged(this.#istiod.namespace, this.#istiod.name);
+  }
+
+  /** The state of the mesh now, remembered when it changed. */
+  observe(): void {
+    if (!this.#stale) return;
+    this.#stale = false;
+    const { store, timeline } = this.#context;
+    const proxies = new Map<string, number>();
+    for (const { object } of store.list('Pod')) {
+      const version = proxyVersion(object);
+      const sidecar = object.metadata.labels?.['security.istio.io/tlsMode'] === 'istio';
+      if (version !== undefined && sidecar) proxies.set(version, (proxies.get(version) ?? 0) + 1);
+    }
+    this.history.push({ since: timeline.now, istiod: this.istiodVersion(), proxies });
+  }
+
+  /** What a port of a pod answers to GET. `undefined`: nobody listens there. */
+  answer(pod: KubeObject, port: number, path: string): { status: number; body: string } | undefined {
+    if (pod.metadata.labels?.app !== 'istiod' || !podReady(pod)) return undefined;
+    const version = imageTag(pod.spec.containers[0].image);
+    const [bare, query = ''] = path.split('?', 2);
+    if (port === 15014 && bare === '/version')
+      return { status: 200, body: `${version}-${hexadecimal(40, version)}-Clean` };
+    if (port === 15014 && bare === '/metrics')
+      return { status: 200, body: `istio_build{component="pilot",tag="${version}"} 1\n` };
+    if (port !== 8080) return port === 15014 ? { status: 404, body: '404 page not found\n' } : undefined;
+    if (bare === '/ready') return { status: 200, body: '' };
+    if (bare !== '/debug/syncz') return { status: 404, body: '404 page not found\n' };
+    const namespace = new URLSearchParams(query).get('namespace') ?? undefined;
+    return { status: 200, body: JSON.stringify(this.#syncz(pod, version, namespace)) };
+  }
+
+  /** The proxies that are connected to this replica: each proxy to exactly one. */
+  #syncz(istiod: KubeObject, version: string, namespace: string | undefined): object[] {
+    const { store } = this.#context;
+    const ready = this.istiodPods().filter(podReady);
+    const own = ready.findIndex((pod) => pod.metadata.name === istiod.metadata.name);
+    const minor = Number(version.split('.')[1] ?? 0);
+    const running = store
+      .list('Pod')
+      .map((entry) => entry.object)
+      .filter((pod) => proxyVersion(pod) !== undefined && podReady(pod));
+    const late = holdsFor(this.#context.faults().proxyNotInSync, version, this.#first)
+      ? running[0]?.metadata.name
+      : undefined;
+    return running
+      .filter((pod) => pick(ready.length, pod.metadata.namespace ?? '', pod.metadata.name) === own)
+      .filter((pod) => namespace === undefined || pod.metadata.namespace === namespace)
+      .map((pod) => synczRow(pod, minor, pod.metadata.name === late));
+  }
+
+  #applyCrds(version: string): void {
+    if (version === '') return;
+    this.#crds = version;
+    const { store } = this.#context;
+    const missing = this.#context.faults().crdMissing ?? [];
+    for (const entry of istioCrds(version)) {
+      const { name } = entry.object.metadata;
+      if (missing.includes(name)) store.remove('CustomResourceDefinition', undefined, name);
+      else store.share(entry);
+    }
+  }
+
+  #applyIstiod(namespace: string, name: string, image: string): void {
+    this.#istiod = { namespace, name };
+    if (this.workloads.has('Deployment', namespace, name)) {
+      this.workloads.setImage('Deployment', namespace, name, image);
+      return;
+    }
+    this.workloads.create({
+      kind: 'Deployment',
+      namespace,
+      name,
+      replicas: 2,
+      container: 'discovery',
+      image,
+      labels: {
+        app: 'istiod',
+        istio: 'pilot',
+        'istio.io/rev': 'default',
+        'sidecar.istio.io/inject': 'false',
+      },
+      annotations: { 'prometheus.io/port': '15014', 'prometheus.io/scrape': 'true' },
+      podSeconds: 28,
+    });
+    this.refreshFaults();
+  }
+
+  #applyGateway(namespace: string, name: string): void {
+    if (this.workloads.has('Deployment', namespace, name)) return;
+    this.#gateways.push({ namespace, name });
+    this.workloads.create({
+      kind: 'Deployment',
+      namespace,
+      name,
+      replicas: 2,
+      container: 'istio-proxy',
+      image: 'auto',
+      labels: { app: name, istio: name.replace(/^istio-/, ''), 'sidecar.istio.io/inject': 'true' },
+      annotations: { 'inject.istio.io/templates': 'gateway' },
+      podSeconds: 8,
+    });
+  }
+
+  #applyDaemon(namespace: string, name: string, container: string, image: string): void {
+    if (this.workloads.has('DaemonSet', namespace, name)) {
+      this.workloads.setImage('DaemonSet', namespace, name, image);
+      return;
+    }
+    const labels = { 'k8s-app': name, 'sidecar.istio.io/inject': 'false' };
+    this.workloads.create({
+      kind: 'DaemonSet',
+      namespace,
+      name,
+      replicas: 3,
+      container,
+      image,
+      labels,
+      podSeconds: 5,
+    });
+  }
+
+  /** By the rules of Istio: the pod's own label, then the namespace's. */
+  #injection(namespace: string, labels: Readonly<Record<string, string>>): Injection | undefined {
+    const version = this.istiodVersion();
+    const own = labels['sidecar.istio.io/inject'];
+    const inside = this.#context.store.get('Namespace', undefined, namespace)?.object.metadata.labels ?? {};
+    const byNamespace =
+      inside['istio-injection'] === 'enabled' ||
+      (inside['istio.io/rev'] !== undefined && inside['istio-injection'] === undefined);
+    if (version === '' || own === 'false' || (own !== 'true' && !byNamespace)) return undefined;
+    return { version, hub: HUB, revision: 'default', native: this.#native(version) };
+  }
+
+  #native(version: string): boolean {
+    const chosen = this.#context.faults().nativeSidecars;
+    const kubernetes = Number(this.#context.kubernetesVersion.split('.')[1] ?? 0);
+    return chosen ?? (Number(version.split('.')[1] ?? 0) >= 27 && kubernetes >= 33);
+  }
+
+  #stuck(name: string): boolean {
+    const fault = this.#context.faults().stuckRollout;
+    if (fault === undefined || this.#first === '') return false;
+    const names = typeof fault === 'string' ? [fault] : fault;
+    return names.includes(name) && this.#wanted() !== this.#first;
+  }
+
+  /** Version in istiod's template. */
+  #wanted(): string {
+    const at = this.#istiod;
+    const object =
+      at === undefined ? undefined : this.#context.store.get('Deployment', at.namespace, at.name)?.object;
+    return object === undefined ? '' : imageTag(object.spec.template.spec.containers[0].image);
+  }
+
+  #podsChanged(namespace: string, name: string): void {
+    this.#stale = true;
+    const { store, timeline, cluster } = this.#context;
+    const isIstiod = name === this.#istiod?.name && namespace === this.#istiod.namespace;
+    if (!isIstiod && !this.#gateways.some((at) => at.namespace === namespace && at.name === name)) return;
+    let pods = store
+      .list('Pod')
+      .map((entry) => entry.object)
+      .filter((pod) => pod.metadata.namespace === namespace && pod.metadata.labels?.app === name);
+    if (isIstiod) {
+      this.#crash(pods);
+      if (within(this.#context.faults().webhookNoEndpoint, this.#context.minutes())) pods = [];
+    }
+    const ports = isIstiod
+      ? [
+          { name: 'https-webhook', port: 443 },
+          { name: 'http-monitoring', port: 15014 },
+        ]
+      : [{ name: 'https', port: 443 }];
+    for (const object of serviceOf(cluster.cluster_id, namespace, name, ports, pods, iso(timeline.now))) {
+      const old = store.get(object.kind!, namespace, object.metadata.name)?.object;
+      if (old === undefined || JSON.stringify(old.endpoints) !== JSON.stringify(object.endpoints))
+        store.put(object);
+    }
+  }
+
+  /** Ready pods of a crashing version fall back into their loop. */
+  #crash(pods: readonly KubeObject[]): void {
+    const fault = this.#context.faults().istiodCrash;
+    if (fault === undefined || this.#first === '') return;
+    for (const pod of pods) {
+      const version = imageTag(pod.spec.containers[0].image);
+      if (!podReady(pod) || !holdsFor(fault, version, this.#first)) continue;
+      this.#context.timeline.in(5, () => {
+        const current = this.#context.store.get('Pod', pod.metadata.namespace, pod.metadata.name)?.object;
+        if (current === undefined || !podReady(current)) return;
+        this.#context.store.put(crashed(current));
+        this.workloads.refresh(pod.metadata.namespace!, this.#istiod!.name);
+      });
+    }
+  }
+}
+
+function crashed(pod: KubeObject): KubeObject {
+  const conditions = (pod.status.conditions as { type: string }[]).map((entry) =>
+    ['Ready', 'ContainersReady'].includes(entry.type)
+      ? { ...entry, status: 'False', reason: 'ContainersNotReady' }
+      : entry,
+  );
+  const containerStatuses = (pod.status.containerStatuses as object[]).map((entry) => ({
+    ...entry,
+    ready: false,
+    restartCount: 7,
+    state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s restarting failed container' } },
+    lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+  }));
+  return { ...pod, status: { ...pod.status, conditions, containerStatuses } };
+}
+
+function synczRow(pod: KubeObject, minor: number, late: boolean): object {
+  const { name, namespace } = pod.metadata;
+  const gateway = pod.metadata.annotations?.['inject.istio.io/templates'] === 'gateway';
+  const nonce = (kind: string) => hexadecimal(16, kind, name);
+  const row: Record<string, unknown> = {
+    cluster_id: 'Kubernetes',
+    proxy: `${name}.${namespace}`,
+    proxy_type: gateway ? 'router' : 'sidecar',
+    istio_version: proxyVersion(pod),
+  };
+  const types = {
+    cluster: 'Cluster',
+    listener: 'Listener',
+    route: 'RouteConfiguration',
+    endpoint: 'ClusterLoadAssignment',
+  };
+  for (const kind of Object.keys(types)) {
+    // A gateway without listeners asks for no routes: both sides are empty then.
+    if (gateway && kind === 'route') continue;
+    row[`${kind}_sent`] = nonce(kind);
+    row[`${kind}_acked`] = late && kind === 'cluster' ? hexadecimal(16, 'old', name) : nonce(kind);
+  }
+  if (minor >= 24) {
+    row.resources = Object.fromEntries(
+      Object.entries(types)
+        .filter(([kind]) => row[`${kind}_sent`] !== undefined)
+        .map(([kind, type]) => [
+          `type.googleapis.com/envoy.config.${kind}.v3.${type}`,
+          { sent: row[`${kind}_sent`], acked: row[`${kind}_acked`] },
+        ]),
+    );
+  }
+  return row;
+}
+
+function imageTag(image: string): string {
+  return image.split(':').pop() ?? '';
+}

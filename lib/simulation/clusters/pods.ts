@@ -1,0 +1,159 @@
+import type { KubeObject } from '../../ports/cluster-access.js';
+import { hexadecimal, pick, suffix } from './random.js';
+import { uid } from './status.js';
+
+/** The sidecar that a new pod gets. */
+export interface Injection {
+  /** Version of the proxy's image. */
+  readonly version: string;
+  readonly hub: string;
+  readonly revision: string;
+  /** In `initContainers` with restartPolicy Always. */
+  readonly native: boolean;
+}
+
+interface PodSpec {
+  readonly cluster: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly ordinal: number | undefined;
+  readonly hash: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a pod template
+  readonly template: any;
+  readonly node: string;
+  readonly now: string;
+  readonly owner: { readonly kind: string; readonly name: string };
+  readonly injection: Injection | undefined;
+}
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+}
+
+/** A new pod of a template: scheduled, its containers not yet ready. */
+export function podOf(spec: PodSpec): KubeObject {
+  const { template, injection, now } = spec;
+  const proxied = injected(template, injection);
+  const isReplica = spec.owner.kind === 'ReplicaSet';
+  const labels = {
+    ...template.metadata.labels,
+    ...(isReplica
+      ? { 'pod-template-hash': spec.hash }
+      : {
+          'controller-revision-hash': `${spec.owner.name}-${spec.hash}`,
+          'apps.kubernetes.io/pod-index': String(spec.ordinal),
+        }),
+    ...(injection && {
+      'security.istio.io/tlsMode': 'istio',
+      'service.istio.io/canonical-name': template.metadata.labels.app,
+      'service.istio.io/canonical-revision': 'latest',
+    }),
+  };
+  const annotations = {
+    ...template.metadata.annotations,
+    ...(injection && { 'sidecar.istio.io/status': sidecarStatus(injection) }),
+  };
+  const ip = `10.${pick(200, spec.cluster) + 1}.${pick(250, spec.namespace, spec.name)}.${pick(250, spec.name, spec.cluster) + 1}`;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: spec.name,
+      namespace: spec.namespace,
+      uid: uid(spec.cluster, 'Pod', spec.namespace, spec.name, now),
+      ...(isReplica && { generateName: `${spec.owner.name}-` }),
+      creationTimestamp: now,
+      labels,
+      ...(Object.keys(annotations).length > 0 && { annotations }),
+      ownerReferences: [
+        {
+          apiVersion: 'apps/v1',
+          ...spec.owner,
+          uid: uid(spec.cluster, spec.owner.kind, spec.namespace, spec.owner.name),
+          controller: true,
+        } as { kind: string; name: string },
+      ],
+    },
+    spec: { ...template.spec, nodeName: spec.node, restartPolicy: 'Always', ...proxied },
+    status: {
+      phase: 'Pending',
+      startTime: now,
+      hostIP: '10.0.0.10',
+      podIP: ip,
+      podIPs: [{ ip }],
+      conditions: [
+        { type: 'Ready', status: 'False', reason: 'ContainersNotReady', lastTransitionTime: now },
+        { type: 'ContainersReady', status: 'False', reason: 'ContainersNotReady', lastTransitionTime: now },
+        { type: 'PodScheduled', status: 'True', lastTransitionTime: now },
+      ],
+      containerStatuses: proxied.containers.map(waiting),
+      ...(proxied.initContainers && { initContainerStatuses: proxied.initContainers.map(waiting) }),
+    },
+  };
+}
+
+function injected(
+  template: PodSpec['template'],
+  injection: Injection | undefined,
+): { containers: Container[]; initContainers?: Container[] } {
+  const containers = template.spec.containers as Container[];
+  if (injection === undefined) return { containers };
+  const image = `${injection.hub}/proxyv2:${injection.version}`;
+  // A gateway is a pod that is nothing but the proxy: its image `auto` is filled in.
+  if (containers.some((container) => container.name === 'istio-proxy')) {
+    return {
+      containers: containers.map((container) =>
+        container.name === 'istio-proxy' ? { ...container, image } : container,
+      ),
+    };
+  }
+  const init = { name: 'istio-init', image, args: ['istio-iptables'] };
+  const proxy = {
+    name: 'istio-proxy',
+    image,
+    args: ['proxy', 'sidecar'],
+    resources: { requests: { cpu: '10m', memory: '40Mi' } },
+  };
+  if (injection.native)
+    return { containers, initContainers: [init, { ...proxy, restartPolicy: 'Always' } as Container] };
+  return { containers: [...containers, proxy], initContainers: [init] };
+}
+
+function sidecarStatus({ native, revision }: Injection): string {
+  const names = native
+    ? { initContainers: ['istio-init', 'istio-proxy'], containers: [] }
+    : { initContainers: ['istio-init'], containers: ['istio-proxy'] };
+  return JSON.stringify({
+    ...names,
+    volumes: ['istio-envoy', 'istio-data', 'istio-token'],
+    imagePullSecrets: null,
+    revision,
+  });
+}
+
+function waiting({ name, image }: Container): object {
+  return {
+    name,
+    image,
+    imageID: `${image.split(':')[0]}@sha256:${hexadecimal(64, image)}`,
+    ready: false,
+    started: false,
+    restartCount: 0,
+    state: { waiting: { reason: 'PodInitializing' } },
+  };
+}
+
+/** Version of the proxy in a pod, from wherever the container is. */
+export function proxyVersion(pod: KubeObject): string | undefined {
+  const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])] as Container[];
+  return all
+    .find((container) => container.name === 'istio-proxy')
+    ?.image.split(':')
+    .pop();
+}
+
+/** A generated name. */
+export function generatedName(prefix: string, cluster: string): string {
+  return `${prefix}-${suffix(5, prefix, cluster)}`;
+}
