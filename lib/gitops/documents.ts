@@ -179,7 +179,6 @@ class Reader {
   private map(yaml: YAMLMap, at: PathLink | undefined, depth: number, origin: Origin): MapNode {
     const entries = new Map<string, Node>();
     const merged: Node[] = [];
-    let duplicates: Set<string> | undefined;
     for (const pair of yaml.items) {
       const keyNode = pair.key as (YamlNode & { value?: unknown; type?: string }) | null;
       const key = keyNode && 'value' in keyNode ? String(keyNode.value ?? '') : '';
@@ -194,8 +193,7 @@ class Reader {
         continue;
       }
       if (entries.has(key)) {
-        duplicates ??= new Set();
-        duplicates.add(key);
+        this.errors.push({ message: `key ${key} is written twice`, at: keyNode?.range?.[0] ?? 0 });
       }
       entries.set(key, value ? this.node(value, link(at, key), depth + 1) : made(''));
     }
@@ -203,7 +201,7 @@ class Reader {
       if (node.kind !== 'map') continue;
       for (const [key, value] of node.entries) if (!entries.has(key)) entries.set(key, value);
     }
-    return { kind: 'map', entries, origin, ...(duplicates ? { duplicates } : {}) };
+    return { kind: 'map', entries, origin };
   }
 }
 

@@ -124,12 +124,13 @@ class Walker {
     if (this.seen.has(identity(flux))) return;
     this.seen.add(identity(flux));
     const label = `${flux.file}: Kustomization ${flux.name}`;
-    const foreign = this.foreignSource(flux);
+    const artifact = this.artifactRoot(flux);
+    const foreign = artifact === undefined ? this.foreignSource(flux) : undefined;
     if (foreign) {
       this.notes.push(`${label} reads from ${foreign}`);
       return;
     }
-    const path = joinPath('', text.replace(/^\/+/, ''));
+    const path = joinPath(artifact ?? '', text.replace(/^\/+/, ''));
     if (path === undefined) {
       this.notes.push(`${label}: path ${text} leaves the tree and is refused`);
       return;
@@ -213,11 +214,39 @@ class Walker {
     this.configMaps.set(`${kind}//${name}`, item);
   }
 
+  /**
+   * An ExternalArtifact that an ArtifactGenerator copies from this repository: the folder that stands for its
+   * root, when all its copies keep their places relative to each other.
+   */
+  private artifactRoot(flux: Resource): string | undefined {
+    if (textAt(flux.node, 'spec', 'sourceRef', 'kind') !== 'ExternalArtifact') return undefined;
+    const name = textAt(flux.node, 'spec', 'sourceRef', 'name');
+    for (const { resource } of this.items) {
+      if (resource.kind !== 'ArtifactGenerator') continue;
+      const own = itemsAt(resource.node, 'spec', 'sources')
+        .filter((source) => textAt(source, 'kind') === 'GitRepository')
+        .filter((source) => this.home === undefined || textAt(source, 'name') === this.home)
+        .map((source) => textAt(source, 'alias'));
+      const artifact = itemsAt(resource.node, 'spec', 'artifacts').find(
+        (one) => textAt(one, 'name') === name,
+      );
+      const roots = itemsAt(artifact, 'copy').map((copy) => {
+        const from = /^@([^/]+)\/(.*?)\/?\*\*$/.exec(textAt(copy, 'from') ?? '');
+        const to = /^@artifact\/(.*?)\/?$/.exec(textAt(copy, 'to') ?? '');
+        if (!from || !to || !own.includes(from[1])) return undefined;
+        if (to[1] === '') return from[2];
+        return from[2]!.endsWith(`/${to[1]}`) ? from[2]!.slice(0, -to[1]!.length - 1) : undefined;
+      });
+      if (roots.length > 0 && roots.every((root) => root !== undefined && root === roots[0])) return roots[0];
+    }
+    return undefined;
+  }
+
   /** Names the source when it is another repository, or another revision of this one. */
   private foreignSource(flux: Resource): string | undefined {
     const kind = textAt(flux.node, 'spec', 'sourceRef', 'kind') ?? 'GitRepository';
     const name = textAt(flux.node, 'spec', 'sourceRef', 'name') ?? '';
-    if (kind !== 'GitRepository') return `${kind} ${name}, which is not this tree`;
+    if (kind !== 'GitRepository') return `${kind} ${name}, whose content is not known from this tree`;
     if (this.home === undefined || name === this.home) {
       const own = this.sources.get(`GitRepository/${name}`);
       if (this.home === undefined && !own) this.home = name;

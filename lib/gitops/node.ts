@@ -22,8 +22,6 @@ export interface MapNode {
   readonly kind: 'map';
   readonly entries: ReadonlyMap<string, Node>;
   readonly origin?: Origin;
-  /** Keys that the document gives twice; readers differ on which one counts. */
-  readonly duplicates?: ReadonlySet<string>;
 }
 
 export interface ListNode {

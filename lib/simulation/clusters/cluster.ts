@@ -53,7 +53,7 @@ export class SimulatedCluster {
       faults: () => this.faults(),
       minutes: () => (this.#timeline.now - this.born) / 60_000,
       poll: () => this.#poll(this.#timeline.now),
-      lastChange: 0,
+      waiters: new Map(),
     };
     this.#mesh = new Mesh(this.#context);
     this.#flux = new Flux(this.#context, this.#mesh);

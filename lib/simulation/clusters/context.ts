@@ -21,6 +21,13 @@ export interface ClusterContext {
   minutes(): number;
   /** The source controller looks at Git now. */
   poll(): void;
-  /** Epoch milliseconds. */
-  lastChange: number;
+  /** By uid: what waits until something that it depends on is ready. */
+  readonly waiters: Map<string, () => void>;
+}
+
+/** Something became ready: whoever waits for a dependency looks again. */
+export function wake({ waiters, timeline }: ClusterContext): void {
+  const all = [...waiters.values()];
+  waiters.clear();
+  for (const again of all) timeline.in(2, again);
 }

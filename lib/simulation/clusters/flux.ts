@@ -1,9 +1,10 @@
+import { posix } from 'node:path';
 import type { KubeObject } from '../../ports/cluster-access.js';
-import type { ClusterContext } from './context.js';
+import { type ClusterContext, wake } from './context.js';
 import { applyFluxFault } from './flux-faults.js';
 import { HelmController, type Installer } from './helm.js';
 import { applyPatches, build } from './kustomize.js';
-import { join, type Manifest, Tree } from './manifests.js';
+import { type Manifest, Tree } from './manifests.js';
 import { hexadecimal } from './random.js';
 import { resourceOf } from './resources.js';
 import {
@@ -182,7 +183,7 @@ export class Flux {
     const waitingFor = this.#dependency(object);
     if (waitingFor !== undefined) {
       this.#settle(object, 'False', 'DependencyNotReady', `dependency '${waitingFor}' is not ready`);
-      timeline.in(5, () => this.#attempt(current));
+      this.#context.waiters.set(object.metadata.uid as string, () => this.#attempt(current));
       return;
     }
     try {
@@ -252,6 +253,7 @@ export class Flux {
     const token = object.metadata.annotations?.['reconcile.fluxcd.io/requestedAt'];
     if (token !== undefined) status = { ...status, lastHandledReconcileAt: token };
     store.put({ ...object, status });
+    if (ready === 'True') wake(this.#context);
   }
 
   #dependency(object: KubeObject): string | undefined {
@@ -304,7 +306,8 @@ export class Flux {
 
   #manifests(object: KubeObject): Manifest[] {
     const { tree, built } = this.#tree();
-    const path = join('', String(object.spec.path ?? './'));
+    // Flux keeps a path inside the tree by cutting off what leads out of it.
+    const path = posix.join('/', String(object.spec.path ?? './')).replace(/^\/|\/$/g, '');
     let result = built.get(path);
     if (result === undefined) {
       try {
@@ -348,7 +351,7 @@ export class Flux {
 
   /** Server-side apply: what Git says, over what is there. */
   #put(manifest: Manifest, owner: { name: string; namespace: string }): void {
-    const { store, timeline } = this.#context;
+    const { store } = this.#context;
     if (!APPLIED.has(manifest.kind)) return;
     const resource = resourceOf(manifest.apiVersion, manifest.kind);
     if (resource === undefined) return;
@@ -386,7 +389,6 @@ export class Flux {
       ...(old.status !== undefined && { status: old.status }),
     });
     if (!same) this.#changed(stored);
-    this.#context.lastChange = timeline.now;
   }
 
   /** A controller's reaction to an object whose specification is new. */
@@ -404,7 +406,9 @@ export class Flux {
         timeline.in(1, () => {
           const found = store.get(object.kind!, object.metadata.namespace, object.metadata.name)?.object;
           if (found !== undefined) store.put({ ...found, status: sourceStatus(found, iso(timeline.now)) });
-          if (object.kind === 'OCIRepository') this.#helm.sourceChanged(object);
+          if (object.kind !== 'OCIRepository') return;
+          wake(this.#context);
+          this.#helm.sourceChanged(object);
         });
         break;
       case 'GitRepository':

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
-import type { ClusterContext } from './context.js';
+import { type ClusterContext, wake } from './context.js';
 import { holdsFor } from './faults.js';
 import { applyFluxFault } from './flux-faults.js';
 import { hexadecimal } from './random.js';
@@ -84,7 +84,7 @@ export class HelmController {
     const blocked = this.#blocked(object);
     if (blocked !== undefined) {
       this.#condition(object, 'Ready', 'False', blocked.reason, blocked.message);
-      timeline.in(5, () => this.#attempt(current));
+      this.#context.waiters.set(object.metadata.uid as string, () => this.#attempt(current));
       return;
     }
     const release = this.#release(object);
@@ -241,6 +241,7 @@ export class HelmController {
       conditionOf('Ready', 'True', `${action}Succeeded`, message, iso(timeline.now), object),
     );
     store.put({ ...object, status });
+    wake(this.#context);
   }
 
   #fail(object: KubeObject | undefined, release: Release, stalled: boolean): void {

@@ -86,7 +86,7 @@ function applyKustomization(
     if (isRemote(String(component))) notes.push(`${path}: ${String(component)} is outside the tree`);
     else items = buildFolder(context, join(folder, String(component)), items);
   }
-  for (const patch of patchesOf(tree, folder, path, spec)) items = patchItems(items, patch);
+  for (const patch of patchesOf(tree, folder, path, spec)) items = patchItems(items, patch, notes);
   for (const key of ['replacements', 'transformers', 'generators', 'vars', 'helmCharts']) {
     if (spec[key] !== undefined) notes.push(`${path}: ${key} is not carried out`);
   }
@@ -171,13 +171,16 @@ export function applyPatches(manifests: readonly Manifest[], patches: unknown, w
   return originals(items);
 }
 
-function patchItems(items: readonly Item[], patch: Patch): Item[] {
+function patchItems(items: readonly Item[], patch: Patch, notes: string[] = []): Item[] {
   let result = [...items];
   for (const document of patch.documents) {
     if (document === null) continue;
     const hits = result.filter((item) => isTarget(item, patch.target, document));
     if (hits.length === 0 && patch.target === undefined) {
-      throw new Error(`${patch.where}: no matches for a patch of ${describe(document)}`);
+      const problem = `${patch.where}: no matches for a patch of ${describe(document)}`;
+      // What it patches may well be in a remote base, which cannot be seen from here.
+      if (notes.length === 0) throw new Error(problem);
+      notes.push(problem);
     }
     const change = (manifest: Manifest): Manifest | undefined => {
       if (Array.isArray(document)) return jsonPatch(manifest, document as PatchOperation[]) as Manifest;
