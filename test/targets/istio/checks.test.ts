@@ -1,0 +1,164 @@
+import { describe, expect, it } from '@jest/globals';
+import { analysisFindings } from '../../../lib/targets/istio/checks/analyze.js';
+import {
+  istiodRolledOut,
+  kubernetesSupported,
+  oneMinorAtATime,
+  releasesAt,
+} from '../../../lib/targets/istio/checks/control-plane.js';
+import { proxiesInSync, sidecarVersions } from '../../../lib/targets/istio/checks/data-plane.js';
+import { deployment, helmRelease, istiod, listed, namespace, pod } from '../../support/kube.js';
+
+const unreadable = { error: '403 forbidden' };
+
+describe('kubernetes-version', () => {
+  it.each([
+    ['v1.33.4-eks-abc', '1.30.2', 'passed'],
+    ['v1.31.1', '1.30.2', 'failed'],
+    ['v1.37.0', '1.30.2', 'failed'],
+    ['v1.33.4', '1.99.0', 'inconclusive'],
+    ['nonsense', '1.30.2', 'errored'],
+  ] as const)('%s with Istio %s is %s', (kubernetes, istio, verdict) => {
+    expect(kubernetesSupported(kubernetes, istio).verdict).toBe(verdict);
+  });
+});
+
+describe('version-step', () => {
+  it.each([
+    ['1.29.4', '1.30.2', 'passed'],
+    ['1.29.4', '1.29.5', 'passed'],
+    ['1.28.4', '1.30.2', 'failed'],
+    ['1.30.2', '1.29.4', 'failed'],
+    ['1.30.2', '2.0.0', 'failed'],
+    ['latest', '1.30.2', 'errored'],
+  ] as const)('%s to %s is %s', (from, to, verdict) => {
+    expect(oneMinorAtATime(from, to).verdict).toBe(verdict);
+  });
+});
+
+describe('istiod', () => {
+  it('passes at the version', () => {
+    expect(istiodRolledOut({ deployments: listed(istiod('1.30.2')) }, '1.30.2').verdict).toBe('passed');
+  });
+  it('fails at another version, without any, and scaled to zero', () => {
+    expect(istiodRolledOut({ deployments: listed(istiod('1.29.4')) }, '1.30.2').verdict).toBe('failed');
+    expect(istiodRolledOut({ deployments: listed() }, '1.30.2').verdict).toBe('failed');
+    expect(
+      istiodRolledOut({ deployments: listed(istiod('1.30.2', { spec: { replicas: 0 } })) }, '1.30.2').verdict,
+    ).toBe('failed');
+  });
+  it('is not passed while it rolls, or when the image is a digest', () => {
+    expect(
+      istiodRolledOut({ deployments: listed(istiod('1.30.2', { status: { updatedReplicas: 1 } })) }, '1.30.2')
+        .verdict,
+    ).toBe('inconclusive');
+    expect(
+      istiodRolledOut({ deployments: listed(istiod('1.30.2@sha256:0'.replace('1.30.2', ''))) }, '1.30.2')
+        .verdict,
+    ).not.toBe('passed');
+  });
+  it('is errored when Deployments cannot be listed', () => {
+    expect(istiodRolledOut({ deployments: unreadable }, '1.30.2').verdict).toBe('errored');
+  });
+});
+
+describe('releases', () => {
+  it('does not take another chart named base for Istio', () => {
+    const other = {
+      ...helmRelease('base', '1.30.2'),
+      metadata: { name: 'base', namespace: 'shop', generation: 3 },
+    };
+    expect(releasesAt({ helmReleases: listed(other) }, '1.30.2').verdict).toBe('errored');
+  });
+  it('wants every release at the version', () => {
+    const lists = {
+      helmReleases: listed(helmRelease('istiod', '1.30.2'), helmRelease('istio-base', '1.29.4')),
+    };
+    expect(releasesAt(lists, '1.30.2').verdict).toBe('inconclusive');
+  });
+});
+
+describe('proxies-in-sync', () => {
+  const row = (sent: string, acked: string) => ({ proxy: 'a.b', cluster_sent: sent, cluster_acked: acked });
+  it('passes when all that was sent is acknowledged', () => {
+    expect(proxiesInSync([row('x', 'x'), row('', '')], { replicas: 2, answered: 2 }).verdict).toBe('passed');
+  });
+  it.each([
+    ['a proxy behind', [row('x', 'y')], { replicas: 1, answered: 1 }, 'failed'],
+    ['one replica that did not answer', [row('x', 'x')], { replicas: 2, answered: 1 }, 'errored'],
+    ['no proxy at all', [], { replicas: 2, answered: 2 }, 'inconclusive'],
+    ['no istiod', [], { replicas: 0, answered: 0 }, 'failed'],
+  ] as const)('does not pass with %s', (_what, rows, asked, verdict) => {
+    expect(proxiesInSync(rows, asked).verdict).toBe(verdict);
+  });
+});
+
+describe('sidecar-versions', () => {
+  const meshed = namespace('shop', { 'istio-injection': 'enabled' });
+  const check = (pods: ReturnType<typeof pod>[], stage: 'before' | 'after', mayStay: string[] = []) =>
+    sidecarVersions({ pods: listed(...pods), namespaces: listed(meshed) }, stage, '1.30.2', new Set(mayStay))
+      .verdict;
+
+  it('finds the proxy among containers and among native sidecars', () => {
+    expect(check([pod('shop/Deployment/cart', '1.30.2')], 'after')).toBe('passed');
+    expect(check([pod('shop/Deployment/cart', '1.29.4', { native: true })], 'after')).toBe('failed');
+  });
+  it('after the change every proxy is at the version, but those that may not be restarted', () => {
+    expect(check([pod('shop/Deployment/cart', '1.29.4')], 'after')).toBe('failed');
+    expect(check([pod('shop/Deployment/cart', '1.29.4')], 'after', ['shop/Deployment/cart'])).toBe('passed');
+    expect(check([pod('shop/Job/import', '1.29.4')], 'after')).toBe('passed');
+  });
+  it('before the change a minor behind is fine, two or ahead is not', () => {
+    expect(check([pod('shop/Deployment/cart', '1.29.4')], 'before')).toBe('passed');
+    expect(check([pod('shop/Deployment/cart', '1.28.4')], 'before')).toBe('failed');
+    expect(check([pod('shop/Deployment/cart', '1.31.0')], 'before')).toBe('failed');
+  });
+  it('does not pass when injected pods have no proxy, or its version cannot be read', () => {
+    expect(check([pod('shop/Deployment/cart')], 'after')).toBe('failed');
+    expect(check([pod('shop/Deployment/cart', 'latest')], 'after')).toBe('inconclusive');
+  });
+  it('leaves finished pods out', () => {
+    expect(
+      check(
+        [pod('shop/Deployment/cart', '1.30.2'), pod('shop/Job/import', '1.28.0', { phase: 'Succeeded' })],
+        'after',
+      ),
+    ).toBe('passed');
+  });
+});
+
+describe('istioctl-analyze', () => {
+  const finding = (level: string, message = 'm') => ({ code: 'IST0101', level, message });
+  it('is left out without a binary, unless one is required', () => {
+    expect(analysisFindings(undefined, false, 'before', undefined)).toEqual([]);
+    expect(analysisFindings(undefined, true, 'before', undefined)[0]?.verdict).toBe('errored');
+  });
+  it('fails on errors, and after the change only on new ones', () => {
+    expect(analysisFindings([finding('Error')], true, 'before', undefined)[0]?.verdict).toBe('failed');
+    expect(analysisFindings([finding('Error')], true, 'after', [finding('Error')])[0]?.verdict).toBe(
+      'passed',
+    );
+    expect(analysisFindings([finding('Error', 'new')], true, 'after', [finding('Error')])[0]?.verdict).toBe(
+      'failed',
+    );
+  });
+  it('is errored when it could not run, inconclusive on an unknown level', () => {
+    expect(analysisFindings({ error: 'ENOENT' }, true, 'before', undefined)[0]?.verdict).toBe('errored');
+    expect(analysisFindings([finding('Fatal')], true, 'before', undefined)[0]?.verdict).toBe('inconclusive');
+  });
+});
+
+describe('a wrong-verdict matrix', () => {
+  it('no check passes on lists that cannot be read', () => {
+    const verdicts = [
+      istiodRolledOut({ deployments: unreadable }, '1.30.2'),
+      releasesAt({ helmReleases: unreadable }, '1.30.2'),
+      sidecarVersions({ pods: unreadable, namespaces: listed() }, 'after', '1.30.2', new Set()),
+      sidecarVersions({ pods: listed(), namespaces: unreadable }, 'after', '1.30.2', new Set()),
+    ].map((result) => result.verdict);
+    expect(verdicts).toEqual(['errored', 'errored', 'errored', 'errored']);
+    expect(istiodRolledOut({ deployments: listed(deployment('shop/cart')) }, '1.30.2').verdict).toBe(
+      'failed',
+    );
+  });
+});
