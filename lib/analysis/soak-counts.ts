@@ -1,0 +1,116 @@
+import type { Finding, MetricTrack, Soak, Track } from './soak-engine.js';
+
+/** Failures of a share: errors among requests, compared with what the baseline and the controls lead to expect. */
+const SHORTEST = 2;
+/** Controls' counts are drawn towards "no movement" by this many errors, so that a handful says little. */
+const SHRINK = 10;
+/** Standard errors that a broken SLO needs: the limit is fixed, but many windows are looked at. */
+const OVER_MAXIMUM = 4;
+
+/**
+ * Looks at every window that ends at interval `i`. Errors are compared on the square-root scale, where a count
+ * has the variance 1/4 whatever its mean (Bartlett 1936; Anscombe, Biometrika 35, 1948); the rate's own
+ * movement (overdispersion), the baseline's and the controls' uncertainty are added.
+ */
+export function findCountShift(
+  soak: Soak,
+  metric: MetricTrack,
+  track: Track,
+  i: number,
+): Finding | undefined {
+  const spec = metric.baseline.metric;
+  const { counts } = track.cluster;
+  if (!counts || spec.direction === 'lower-is-worse' || !hasCount(track, i)) return undefined;
+  const rate = (counts.errors + 0.5) / counts.requests;
+  let errors = 0;
+  let requests = 0;
+  let points = 0;
+  let controlErrors = 0;
+  let controlExpected = 0;
+  for (let from = i; from >= 0; from--) {
+    for (const control of metric.control) {
+      const before = control.cluster.counts;
+      if (!before || !hasCount(control, from) || control.warning) continue;
+      controlErrors += control.values[from]! * control.requests[from]!;
+      controlExpected += ((before.errors + 0.5) / before.requests) * control.requests[from]!;
+    }
+    if (!hasCount(track, from)) continue;
+    points++;
+    errors += track.values[from]! * track.requests[from]!;
+    requests += track.requests[from]!;
+    if (points < SHORTEST) continue;
+    const factor = (controlErrors + SHRINK) / (controlExpected + SHRINK);
+    const expected = rate * requests * factor;
+    const window = {
+      metric: spec.name,
+      cluster_id: track.cluster.cluster_id,
+      from,
+      at: i,
+      value: errors / requests,
+      expected: expected / requests,
+      controlFactor: factor,
+    };
+    const found =
+      overMaximum(spec.maximum, rate, factor, errors, requests) ??
+      overBaseline(soak, spec, counts, errors, expected, requests, controlExpected, points);
+    if (!found) continue;
+    const shared = soak.prepared.controlled && factor > Math.max(1.5, (1 + errors / (rate * requests)) / 2);
+    const meaning =
+      shared || metric.degraded
+        ? 'environment'
+        : found.rule === 'increase' && !soak.prepared.controlled
+          ? 'unproven'
+          : found.meaning;
+    return { ...window, ...found, meaning };
+  }
+  return undefined;
+}
+
+type Found = Pick<Finding, 'rule' | 'limit' | 'meaning'>;
+
+function overMaximum(
+  maximum: number | undefined,
+  rate: number,
+  factor: number,
+  errors: number,
+  requests: number,
+): Found | undefined {
+  if (maximum === undefined) return undefined;
+  const z = 2 * (Math.sqrt(errors) - Math.sqrt(maximum * requests));
+  if (z < OVER_MAXIMUM) return undefined;
+  if (rate > maximum) return { rule: 'maximum', limit: maximum, meaning: 'unproven' };
+  return { rule: 'maximum', limit: maximum, meaning: factor * rate > maximum ? 'environment' : 'failed' };
+}
+
+function overBaseline(
+  soak: Soak,
+  spec: { increasePercent?: number; grossPercent?: number; floor?: number },
+  counts: { errors: number; requests: number; overdispersion: number },
+  errors: number,
+  expected: number,
+  requests: number,
+  controlExpected: number,
+  points: number,
+): Found | undefined {
+  const limit = spec.increasePercent ?? spec.grossPercent;
+  if (limit === undefined || errors <= expected) return undefined;
+  const ratio = (errors + 0.5) / (expected + 0.5);
+  if (ratio < 1 + limit / 100 || (errors - expected) / requests < (spec.floor ?? 0)) return undefined;
+  // A rate's own movement is correlated over minutes; four in a row count as one.
+  const own = counts.overdispersion * Math.min(1, 4 / points);
+  const known = 1 / (counts.errors + 1) + (soak.prepared.controlled ? 1 / (controlExpected + SHRINK) : 0);
+  const z = (2 * (Math.sqrt(errors) - Math.sqrt(expected))) / Math.sqrt(1 + expected * (own + known));
+  if (z < soak.prepared.threshold) return undefined;
+  const isGross = spec.grossPercent !== undefined && ratio >= 1 + spec.grossPercent / 100;
+  return {
+    rule: isGross ? 'gross' : 'increase',
+    limit: isGross ? spec.grossPercent! : limit,
+    meaning: 'failed',
+  };
+}
+
+function hasCount(track: Track, i: number): boolean {
+  const value = track.values[i];
+  const requests = track.requests[i];
+  return value !== undefined && requests !== undefined && !Number.isNaN(value) && requests > 0;
+}

@@ -1,0 +1,332 @@
+import { describe, expect, it } from '@jest/globals';
+import { judgeSoak, type Series, type SoakInput, type SoakMetric } from '../../lib/analysis/soak.js';
+import { prepareBaseline } from '../../lib/analysis/soak-baseline.js';
+import { advanceSoak, createSoak } from '../../lib/analysis/soak-engine.js';
+import { concludeSoak } from '../../lib/analysis/soak-verdict.js';
+import { randomSource, referenceRollout } from '../bench/reference-generator.js';
+
+const MINUTE = 60_000;
+const START = Date.UTC(2026, 0, 15, 14, 0);
+const latency: SoakMetric = {
+  name: 'p99',
+  unit: 'ms',
+  direction: 'higher-is-worse',
+  kind: 'latency',
+  increasePercent: 10,
+  grossPercent: 50,
+};
+const settings = {
+  minimumMs: 30 * MINUTE,
+  maximumMs: 90 * MINUTE,
+  minimumPoints: 10,
+  minimumRequests: 0,
+  intervalMs: MINUTE,
+};
+const controls = ['c1', 'c2', 'c3'];
+
+type Change = (value: number, minute: number, cluster: string) => number | null;
+
+/** Two upgraded and three control clusters around 100 ms with 4 % noise; `change` maps the values since the start. */
+function input(minutes: number, change: Change = (value) => value, more: Partial<SoakInput> = {}): SoakInput {
+  const metrics = more.metrics ?? [latency];
+  const control = more.control ?? controls;
+  const clusters = ['u1', 'u2', ...control];
+  const random = randomSource(7);
+  const series = (from: number, to: number, map: Change): Series[] =>
+    metrics.flatMap((metric) =>
+      clusters.map((cluster_id) => ({
+        metric: metric.name,
+        cluster_id,
+        points: Array.from({ length: to - from }, (_, k) => ({
+          t: START + (from + k) * MINUTE,
+          value: map(100 * Math.exp(0.04 * random.normal()), from + k, cluster_id),
+        })),
+      })),
+    );
+  return {
+    metrics,
+    upgraded: ['u1', 'u2'],
+    control,
+    baseline: series(-240, 0, (value) => value),
+    measurements: series(0, minutes + 1, change),
+    startedAt: START,
+    now: START + minutes * MINUTE,
+    settings,
+    ...more,
+  };
+}
+
+const only =
+  (cluster: string, factor: number): Change =>
+  (value, _, id) =>
+    id === cluster ? value * factor : value;
+
+describe('judgeSoak', () => {
+  it('passes a healthy soak once time and points are there, and not before', () => {
+    expect(judgeSoak(input(29))).toMatchObject({ verdict: 'inconclusive', decision: 'continue' });
+    expect(judgeSoak(input(30))).toMatchObject({ verdict: 'passed', decision: 'passed' });
+  });
+
+  it('finds a doubled P99 within three measurements, and names cluster and metric', () => {
+    const judgement = judgeSoak(input(2, only('u2', 2)));
+    expect(judgement).toMatchObject({ verdict: 'failed', decision: 'failed' });
+    expect(judgement.reason).toMatch(/^p99 of u2: 2\d\d(\.\d)? ms, expected 9\d/);
+    expect(judgement.perCluster).toMatchObject([
+      { cluster_id: 'u1', verdict: 'inconclusive' },
+      { cluster_id: 'u2', verdict: 'failed' },
+    ]);
+  });
+
+  it('calls a doubling that the controls share an environment fault and holds', () => {
+    for (const minutes of [2, 10, 30, 89]) {
+      const judgement = judgeSoak(input(minutes, (value) => value * 2));
+      expect(judgement).toMatchObject({ verdict: 'inconclusive', decision: 'continue', environment: true });
+      expect(judgement.reason).toContain('environment');
+    }
+    expect(judgeSoak(input(90, (value) => value * 2)).decision).toBe('inconclusive');
+  });
+
+  it('does not fail an increase below the allowed one, and fails one above it before the end', () => {
+    expect(judgeSoak(input(60, only('u1', 1.05))).decision).toBe('passed');
+    expect(judgeSoak(input(30, only('u1', 1.25))).decision).toBe('failed');
+  });
+
+  it('ignores a better metric', () => {
+    expect(judgeSoak(input(30, only('u1', 0.5))).decision).toBe('passed');
+  });
+
+  it('fails a drop where lower is worse and either where both are', () => {
+    const lower = { metrics: [{ ...latency, direction: 'lower-is-worse' as const }] };
+    const either = { metrics: [{ ...latency, direction: 'either' as const }] };
+    expect(judgeSoak(input(5, only('u1', 0.5), lower)).decision).toBe('failed');
+    expect(judgeSoak(input(30, only('u1', 1.5), lower)).decision).toBe('passed');
+    expect(judgeSoak(input(5, only('u1', 0.5), either)).decision).toBe('failed');
+    expect(judgeSoak(input(5, only('u1', 2), either)).decision).toBe('failed');
+  });
+
+  it('with fewer than two controls holds on statistics alone and still fails a plain limit', () => {
+    const few = { control: ['c1'] };
+    expect(judgeSoak(input(30, only('u1', 1.25), few))).toMatchObject({
+      verdict: 'inconclusive',
+      decision: 'continue',
+    });
+    expect(judgeSoak(input(30, only('u1', 2), few)).decision).toBe('failed');
+    expect(judgeSoak(input(30, (value) => value, few)).decision).toBe('passed');
+  });
+
+  it('takes the shape of earlier days when there are no controls', () => {
+    const climb: Change = (value, minute) => value * (1 + 0.3 * Math.min(1, minute / 20));
+    const base = input(30, climb, { control: [] });
+    expect(judgeSoak(base).decision).toBe('continue');
+    const dayBefore = (series: Series): Series => ({
+      ...series,
+      points: series.points.map((point) => ({ ...point, t: point.t - 86_400_000 })),
+    });
+    const earlierDays = [...base.baseline, ...input(30, climb, { control: [] }).measurements].map(dayBefore);
+    expect(judgeSoak({ ...base, earlierDays }).decision).toBe('passed');
+  });
+
+  it('finds a broken SLO, and only doubts one that was broken before the change', () => {
+    const slo = (maximum: number) => ({
+      metrics: [
+        { name: 'p99', unit: 'ms', direction: 'higher-is-worse' as const, kind: 'latency' as const, maximum },
+      ],
+    });
+    expect(judgeSoak(input(2, only('u1', 1.5), slo(130))).decision).toBe('failed');
+    expect(judgeSoak(input(40, (value) => value, slo(130))).decision).toBe('passed');
+    expect(judgeSoak(input(40, only('u1', 1.2), slo(80)))).toMatchObject({ decision: 'continue' });
+  });
+
+  it('ignores differences below the floor', () => {
+    const floor = { metrics: [{ ...latency, floor: 200 }] };
+    expect(judgeSoak(input(30, only('u1', 2), floor)).decision).toBe('passed');
+  });
+
+  it('judges the same at one look as minute by minute', () => {
+    const rollout = referenceRollout({
+      seed: 3,
+      noise: 'a',
+      regression: { metric: 'latency_p99', factor: 1.25, from: 4 },
+    });
+    const all = { ...rollout, settings: { ...settings, minimumMs: 60 * MINUTE } };
+    const prepared = prepareBaseline(all);
+    const soak = createSoak(prepared);
+    for (let i = 0; i <= 40; i++) {
+      const now = rollout.startedAt + i * MINUTE;
+      const points = rollout.measurements.map((s) => ({ ...s, points: s.points.filter((p) => p.t === now) }));
+      advanceSoak(soak, points, now);
+      if (i % 8 === 0) expect(concludeSoak(soak, now)).toEqual(judgeSoak({ ...all, now }, prepared));
+    }
+    expect(soak.failure?.cluster_id).toBe(rollout.cluster);
+  });
+});
+
+describe('judgeSoak never passes', () => {
+  const healthy = input(40);
+  const edit = (
+    side: 'baseline' | 'measurements',
+    where: (s: Series) => boolean,
+    map: (s: Series) => Series | undefined,
+  ) => ({
+    ...healthy,
+    [side]: healthy[side].flatMap((s) => (where(s) ? (map(s) ?? []) : s)),
+  });
+  const u1 = (s: Series) => s.cluster_id === 'u1';
+  const c1 = (s: Series) => s.cluster_id === 'c1';
+  const values = (map: (value: number | null, k: number, n: number) => number | null) => (s: Series) => ({
+    ...s,
+    points: s.points.map((p, k, all) => ({ ...p, value: map(p.value, k, all.length) })),
+  });
+  const cases: [string, SoakInput][] = [
+    ['without measurements', { ...healthy, measurements: [] }],
+    ['without a baseline', { ...healthy, baseline: [] }],
+    ['without metrics', { ...healthy, metrics: [] }],
+    ['without upgraded clusters', { ...healthy, upgraded: [] }],
+    [
+      'a metric without limits',
+      { ...healthy, metrics: [{ ...latency, increasePercent: undefined, grossPercent: undefined }] },
+    ],
+    ['a limit that is NaN', { ...healthy, metrics: [{ ...latency, increasePercent: Number.NaN }] }],
+    ['a cluster that is its own control', { ...healthy, control: ['u1', 'c2', 'c3'] }],
+    ['a soak that begins in the future', { ...healthy, startedAt: healthy.now + MINUTE }],
+    ['a cluster without a series', edit('measurements', u1, () => undefined)],
+    ['a cluster with an empty series', edit('measurements', u1, (s) => ({ ...s, points: [] }))],
+    ['a cluster without a baseline', edit('baseline', u1, () => undefined)],
+    ['a control without a series', edit('measurements', c1, () => undefined)],
+    ['a control without a baseline', edit('baseline', c1, () => undefined)],
+    [
+      'only nulls',
+      edit(
+        'measurements',
+        u1,
+        values(() => null),
+      ),
+    ],
+    [
+      'only NaN',
+      edit(
+        'measurements',
+        u1,
+        values(() => Number.NaN),
+      ),
+    ],
+    [
+      'only Inf',
+      edit(
+        'measurements',
+        u1,
+        values(() => Number.POSITIVE_INFINITY),
+      ),
+    ],
+    [
+      'NaN at the end',
+      edit(
+        'measurements',
+        u1,
+        values((v, k, n) => (k === n - 2 ? Number.NaN : v)),
+      ),
+    ],
+    [
+      'an Inf at the end',
+      edit(
+        'measurements',
+        u1,
+        values((v, k, n) => (k === n - 1 ? Number.POSITIVE_INFINITY : v)),
+      ),
+    ],
+    [
+      'negative values',
+      edit(
+        'measurements',
+        u1,
+        values((v) => -v!),
+      ),
+    ],
+    [
+      'zeros where none were (a missing metric counted as zero)',
+      edit(
+        'measurements',
+        u1,
+        values(() => 0),
+      ),
+    ],
+    [
+      'one value repeated',
+      edit(
+        'measurements',
+        u1,
+        values(() => 100),
+      ),
+    ],
+    [
+      'a third of the points missing',
+      edit(
+        'measurements',
+        u1,
+        values((v, k) => (k % 3 === 0 ? null : v)),
+      ),
+    ],
+    [
+      'a series that stopped',
+      edit(
+        'measurements',
+        u1,
+        values((v, k, n) => (k > n - 7 ? null : v)),
+      ),
+    ],
+    ['partial data', edit('measurements', u1, (s) => ({ ...s, warning: 'one shard timed out' }))],
+    [
+      'partial data of a control',
+      edit('measurements', c1, (s) => ({ ...s, warning: 'one shard timed out' })),
+    ],
+    ['a partial baseline', edit('baseline', u1, (s) => ({ ...s, warning: 'one shard timed out' }))],
+    [
+      'measurements of before the change',
+      edit(
+        'measurements',
+        () => true,
+        (s) => ({ ...s, points: s.points.map((p) => ({ ...p, t: p.t - 41 * MINUTE })) }),
+      ),
+    ],
+    [
+      'measurements from the future',
+      edit('measurements', u1, (s) => ({
+        ...s,
+        points: s.points.map((p) => ({ ...p, t: p.t + 60 * MINUTE })),
+      })),
+    ],
+    [
+      'a baseline taken after the change',
+      edit('baseline', u1, (s) => ({ ...s, points: s.points.map((p) => ({ ...p, t: p.t + 240 * MINUTE })) })),
+    ],
+    ['too few requests', { ...healthy, settings: { ...settings, minimumRequests: 1 } }],
+    ['fewer points than asked', { ...healthy, settings: { ...settings, minimumPoints: 60 } }],
+  ];
+  it('is fed with data that would pass', () => expect(judgeSoak(healthy).verdict).toBe('passed'));
+  it.each(cases)('%s', (_, broken) => {
+    const judgement = judgeSoak(broken);
+    expect(['inconclusive', 'errored']).toContain(judgement.verdict);
+    expect(['continue', 'inconclusive']).toContain(judgement.decision);
+    expect(judgement.reason).not.toBe('');
+  });
+});
+
+describe('a baseline of zero', () => {
+  const errors: SoakMetric = { ...latency, name: 'push_errors', kind: 'control-plane', unit: 'errors' };
+  const zero = (change: Change) => {
+    const made = input(30, change, { metrics: [errors] });
+    const flat = made.baseline.map((s) => ({ ...s, points: s.points.map((p) => ({ ...p, value: 0 })) }));
+    return { ...made, baseline: flat };
+  };
+  it('passes when it stays zero', () => expect(judgeSoak(zero(() => 0)).decision).toBe('passed'));
+  it('passes after one error in one minute', () => {
+    expect(judgeSoak(zero((_, minute, id) => (id === 'u1' && minute === 5 ? 1 : 0))).decision).toBe('passed');
+  });
+  it('fails on lasting errors in one cluster', () => {
+    expect(judgeSoak(zero((_, minute, id) => (id === 'u1' && minute > 5 ? 3 : 0))).decision).toBe('failed');
+  });
+  it('holds when the controls have them too', () => {
+    const judgement = judgeSoak(zero((_, minute) => (minute > 5 ? 3 : 0)));
+    expect(judgement).toMatchObject({ verdict: 'inconclusive', environment: true });
+  });
+});
