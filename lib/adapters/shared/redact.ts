@@ -19,11 +19,16 @@ const CAMEL_SECRET_FIELD = /(?:Password|Secret|Token|ApiKey|AppKey|SecretAccessK
 const HIDDEN = '[redacted]';
 /** Shorter values would hide ordinary words. */
 const SHORTEST_SECRET = 6;
+/** A long-lived process sees many short-lived credentials; the oldest have expired. */
+const MOST_SECRETS = 500;
 const known = new Set<string>();
 
 /** Every value that was read as a secret is never written again by this process. */
 export function registerSecret(value: string): void {
-  if (value.length >= SHORTEST_SECRET) known.add(value);
+  if (value.length < SHORTEST_SECRET) return;
+  known.delete(value);
+  known.add(value);
+  if (known.size > MOST_SECRETS) known.delete(known.values().next().value ?? '');
 }
 
 export function redactText(text: string): string {
@@ -33,7 +38,7 @@ export function redactText(text: string): string {
   return result;
 }
 
-/** A copy without secrets. Errors become `{name, message, context, cause}`; cycles and depth are cut. */
+/** A copy without secrets. Errors become `{name, message, stack, context, cause}`; cycles and depth are cut. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
@@ -46,6 +51,8 @@ export function redact(value: unknown, depth = 0): unknown {
     return {
       name,
       message: redactText(message),
+      // Our own errors say what happened; where it happened matters only for mistakes in the code.
+      ...(name.startsWith('Guard') || depth > 1 ? {} : { stack: redactText(value.stack ?? '') }),
       ...(context === undefined ? {} : { context: redact(context, depth + 1) }),
       ...(cause === undefined ? {} : { cause: redact(cause, depth + 1) }),
     };

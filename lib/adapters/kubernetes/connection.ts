@@ -1,0 +1,123 @@
+import https from 'node:https';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+// The package's index would load every API and model; its configuration is all that is needed here.
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+import { RetryableError, TerminalError } from '../../domain/errors.js';
+import { toGuardError } from '../shared/guard-error.js';
+
+/** Where a cluster's API is and how it is trusted. */
+export interface ClusterEndpoint {
+  /** The cluster's name, for messages. */
+  readonly name: string;
+  /** `https://…` */
+  readonly server: string;
+  /** Base64 PEM, as DescribeCluster gives it. */
+  readonly caData: string;
+  /** A bearer token that is good now. */
+  readonly token: () => Promise<string>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly body: string;
+}
+
+export interface Connection {
+  readonly endpoint: ClusterEndpoint;
+  /** Any status is an answer. @throws RetryableError when none came, TerminalError when it was cut off. */
+  send(method: string, path: string, options: SendOptions): Promise<Answer>;
+  /** Headers and CA for a connection of its own (a WebSocket). */
+  credentials(): Promise<{ headers: Record<string, string>; ca: Buffer; url: URL }>;
+  close(): void;
+}
+
+export interface SendOptions {
+  readonly what: string;
+  readonly timeoutMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+const SOCKETS_PER_CLUSTER = 6;
+const unzip = promisify(gunzip);
+
+/** HTTPS to one cluster over kept-alive connections; the SDK by itself would open a new one for each request. */
+export function openConnection(endpoint: ClusterEndpoint): Connection {
+  const base = new URL(endpoint.server);
+  const ca = Buffer.from(endpoint.caData, 'base64');
+  const agent = new https.Agent({ keepAlive: true, maxSockets: SOCKETS_PER_CLUSTER, ca });
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: endpoint.name, server: endpoint.server, caData: endpoint.caData, skipTLSVerify: false },
+    { name: 'guard' },
+  );
+
+  async function headersNow(): Promise<Record<string, string>> {
+    config.users = [{ name: 'guard', token: await endpoint.token() }];
+    const options: https.RequestOptions = {};
+    await config.applyToHTTPSOptions(options);
+    return { ...(options.headers as Record<string, string>) };
+  }
+
+  async function send(method: string, path: string, options: SendOptions): Promise<Answer> {
+    const headers = {
+      ...(await headersNow()),
+      accept: 'application/json',
+      'accept-encoding': 'gzip',
+      ...options.headers,
+      ...(options.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(options.body)) }),
+    };
+    const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
+    return exchange(url, { method, headers, agent }, options);
+  }
+
+  return {
+    endpoint,
+    send,
+    credentials: async () => ({ headers: await headersNow(), ca, url: base }),
+    close: () => agent.destroy(),
+  };
+}
+
+function exchange(url: URL, request: https.RequestOptions, options: SendOptions): Promise<Answer> {
+  const { what, timeoutMs, body } = options;
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => {
+      clearTimeout(timer);
+      reject(toGuardError(error, what));
+      call.destroy();
+    };
+    const call = https.request(url, request, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      // A connection that breaks inside the body: what came is not the answer, and nothing says what is missing.
+      response.on('error', (cause) =>
+        fail(new TerminalError(`Cannot ${what}: the answer was cut off`, { cause })),
+      );
+      response.on('end', () => {
+        clearTimeout(timer);
+        const { headers, statusCode = 0 } = response;
+        const header = (name: string) => {
+          const value = headers[name];
+          return Array.isArray(value) ? value[0] : value;
+        };
+        textOf(Buffer.concat(chunks), header('content-encoding')).then(
+          (text) => resolve({ status: statusCode, header, body: text }),
+          (cause) => fail(new TerminalError(`Cannot ${what}: the answer was cut off`, { cause })),
+        );
+      });
+    });
+    const timer = setTimeout(
+      () => fail(new RetryableError(`Cannot ${what}: no whole answer within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
+    call.on('error', fail);
+    call.end(body);
+  });
+}
+
+async function textOf(body: Buffer, encoding: string | undefined): Promise<string> {
+  return (encoding === 'gzip' ? await unzip(body) : body).toString('utf8');
+}
