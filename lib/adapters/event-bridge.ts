@@ -23,7 +23,10 @@ const FINAL = new Set([
   'ResourceNotFoundException',
 ]);
 
-/** Events on one bus. The event's `id` and `at` travel inside its detail, beside the fields of `detail`. */
+/**
+ * Events on one bus. EventBridge gives every delivery an id of its own, so ours travels as `event_id` inside the
+ * detail: it is by that one that a consumer knows a happening again.
+ */
 export function createEventBus({
   client,
   busName,
@@ -75,7 +78,7 @@ function entryOf(event: GuardEvent, busName: string): PutEventsRequestEntry {
     Source: EVENT_SOURCE,
     DetailType: event.type,
     Time: new Date(event.at),
-    Detail: JSON.stringify({ ...event.detail, id: event.id, at: event.at }),
+    Detail: JSON.stringify({ ...event.detail, event_id: event.id }),
   };
   if (sizeOf(entry) > BYTES_PER_CALL) {
     throw new TerminalError(

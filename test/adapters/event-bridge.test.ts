@@ -21,7 +21,7 @@ const taken = (n: number) => ({ Entries: Array.from({ length: n }, (_, i) => ({ 
 const sent = () =>
   bridge
     .commandCalls(PutEventsCommand)
-    .map(({ args }) => (args[0].input.Entries ?? []).map(({ Detail }) => JSON.parse(Detail ?? '').id));
+    .map(({ args }) => (args[0].input.Entries ?? []).map(({ Detail }) => JSON.parse(Detail ?? '').event_id));
 
 beforeEach(() => {
   bridge.reset();
@@ -37,7 +37,7 @@ describe('publish', () => {
         Source: 'guard',
         DetailType: 'Rollout Changed',
         Time: new Date('2026-05-01T10:00:00.000Z'),
-        Detail: '{"rollout":"r","id":"event-1","at":"2026-05-01T10:00:00.000Z"}',
+        Detail: '{"rollout":"r","event_id":"event-1"}',
       },
     ]);
   });
