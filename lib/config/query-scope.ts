@@ -8,9 +8,16 @@ const CLUSTER_PLACEHOLDER = /\{\w*cluster\w*\}/;
 export function unscopedSelectors(query: string): string[] {
   const found = scopes(query);
   if (found.length === 0) return [shorten(query)];
-  return found
-    .filter(({ scope }) => !CLUSTER_PLACEHOLDER.test(scope))
-    .map(({ selector }) => shorten(selector));
+  return found.filter(({ scope }) => !namesOneCluster(scope)).map(({ selector }) => shorten(selector));
+}
+
+/** A clause that every series must meet names the cluster: not negated, and no alternative beside it. */
+function namesOneCluster(scope: string): boolean {
+  const outer = scope.replace(/\([^()]*\)/g, '()');
+  if (/\bOR\b/i.test(outer)) return false;
+  return outer
+    .split(/,|\bAND\b/i)
+    .some((clause) => CLUSTER_PLACEHOLDER.test(clause) && !/^\s*(!|NOT\b)/i.test(clause));
 }
 
 /** Top-level braces with the metric before them; placeholders nest inside. */
