@@ -9,9 +9,12 @@ export interface ExecutionService {
     startDate: number;
   };
   describe(arn: string): ExecutionDescription;
+  /** Newest first. */
   list(stateMachineArn: string, status?: string): ExecutionDescription[];
   /** Oldest first; the endpoint pages and reverses. Shapes are AWS's HistoryEvent. */
   history(arn: string): HistoryEvent[];
+  /** Billed state transitions (states entered, retries, redriven states) and history events so far. */
+  stats(arn: string): { transitions: number; events: number };
   stop(arn: string, error?: string, cause?: string): { stopDate: number };
   redrive(arn: string): { redriveDate: number };
   /** @throws AwsError InvalidToken | TaskDoesNotExist | TaskTimedOut | InvalidOutput */
