@@ -17,7 +17,8 @@ export function unifiedDiff(files: readonly FileEdit[]): string {
     .join('');
 }
 
-function oneFile({ path, before, content }: FileEdit): string {
+function oneFile({ path: given, before, content }: FileEdit): string {
+  const path = given.replace(/^\/+/, '');
   const from = before === undefined ? '/dev/null' : `a/${path}`;
   const to = content === undefined ? '/dev/null' : `b/${path}`;
   const mode =

@@ -128,7 +128,7 @@ class Planner {
     }
     const narrow = this.checkReach(reach);
     if (this.refused.length > 0) return this.result(reach, [], []);
-    const made = structuralChange(this.repository, this.request, before, [...narrow.wide]);
+    const made = structuralChange(this.repository, this.request, everyone, before, [...narrow.wide]);
     if ('refused' in made) {
       this.refused.push(...made.refused);
       return this.result(reach, [], []);
@@ -197,8 +197,12 @@ class Planner {
   private cluster(member: FleetMember, to: string, resolution: Resolution): void {
     const id = member.cluster_id;
     const deciding = resolution.hits.filter((hit) => hit.deciding);
+    const shown = new Set<string>();
     for (const hit of deciding) {
       const { file, doc, path, via } = hit;
+      const place = `${file}#${doc}#${path}#${hit.value}`;
+      if (shown.has(place)) continue;
+      shown.add(place);
       this.rows.push({ cluster: id, from: hit.value, to, file, doc, path, via: [...via], class: hit.class });
     }
     if (deciding.length === 0) {

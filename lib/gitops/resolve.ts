@@ -50,6 +50,9 @@ export interface Hit {
   /** Why the token may not be written although it can be read: a digest stands beside it. */
   readonly frozen?: string;
   readonly item: Item;
+  /** The object that carries the deciding field, and the field's keys in it when a patch can set it. */
+  readonly holder: Item;
+  readonly keys?: readonly string[];
 }
 
 export interface Resolution {
@@ -134,10 +137,20 @@ export function hitsIn(view: RootView, items: readonly Item[], target: TargetGit
     if (own) {
       const node = get(item.resource.node, ...own.path);
       if (node)
-        found.push({ order: -1, hits: chain(item, { chart: kind, plane: own.plane }, 'resource', node) });
+        found.push({
+          order: -1,
+          hits: chain(item, { chart: kind, plane: own.plane }, 'resource', node, { keys: own.path }),
+        });
     }
   }
   return found.sort((a, b) => a.order - b.order).flatMap((one) => one.hits);
+}
+
+interface HitOptions {
+  readonly holder?: Item;
+  readonly outside?: string;
+  readonly frozen?: string;
+  readonly keys?: readonly string[];
 }
 
 interface Match {
@@ -278,7 +291,11 @@ function releaseHits(item: Item, match: Match, view: RootView, target: TargetGit
         ? 'it is pinned by a digest, and the digest of the new version cannot be known here'
         : undefined;
     hits.push(
-      ...chain(item, match.component, 'tag', tag.node, { holder: tag.item, ...(frozen ? { frozen } : {}) }),
+      ...chain(item, match.component, 'tag', tag.node, {
+        holder: tag.item,
+        ...(tag.item === item ? { keys: ['spec', 'values', ...path] } : {}),
+        ...(frozen ? { frozen } : {}),
+      }),
     );
   }
   return hits;
@@ -323,7 +340,7 @@ function chain(
   component: TargetComponent,
   role: Hit['role'],
   node: Node | undefined,
-  options: { holder?: Item; outside?: string; frozen?: string } = {},
+  options: HitOptions = {},
 ): Hit[] {
   const hits = [hitOf(item, component, role, node, options, true)];
   let below = isScalar(node) ? node.replaces : undefined;
@@ -339,7 +356,7 @@ function hitOf(
   component: TargetComponent,
   role: Hit['role'],
   node: Node | undefined,
-  options: { holder?: Item; outside?: string; frozen?: string },
+  options: HitOptions,
   deciding: boolean,
 ): Hit {
   const holder = options.holder ?? item;
@@ -360,6 +377,8 @@ function hitOf(
     via: [...new Set(via)],
     deciding,
     item,
+    holder,
+    ...(options.keys ? { keys: options.keys } : {}),
     ...(options.frozen ? { frozen: options.frozen } : {}),
     ...(located.token ? { token: located.token } : {}),
   };

@@ -1,7 +1,14 @@
 import type { PlanedSplice } from './commits.js';
+import type { FleetMember } from './fleet.js';
+import { viewsOf } from './fleet.js';
+import type { Insertion } from './insert.js';
+import { insertInto } from './insert.js';
+import { itemsAt, textAt } from './node.js';
 import type { Change, PlanRequest, Refusal } from './plan.js';
 import type { Repository } from './repository.js';
-import type { Resolution } from './resolve.js';
+import type { Hit, Resolution } from './resolve.js';
+import type { Resource } from './resource.js';
+import { dirOf } from './tree.js';
 
 /** Overrides for the wave alone: insertions into files, and new files. */
 export interface Structural {
@@ -10,11 +17,226 @@ export interface Structural {
   readonly described: readonly { file: string; doc: number; path: string; from: string; to: string }[];
 }
 
+/** One place that gets overrides: a Flux Kustomization's document, or a kustomization file. */
+interface Seat {
+  readonly file: string;
+  readonly doc: number;
+  readonly flux: boolean;
+  readonly substitutes: Map<string, string>;
+  readonly patches: Map<string, Override>;
+}
+
+interface Override {
+  readonly kind: string;
+  readonly name: string;
+  readonly pointer: string;
+  readonly value: string;
+}
+
+/**
+ * For places shared beyond the wave: a key in the cluster's own `postBuild.substitute` when a variable decides,
+ * else a patch in the nearest Flux Kustomization or kustomization file that only the wave uses.
+ */
 export function structuralChange(
-  _repository: Repository,
-  _request: PlanRequest,
-  _before: ReadonlyMap<string, Resolution>,
-  _wide: readonly Change[],
+  repository: Repository,
+  request: PlanRequest,
+  everyone: readonly FleetMember[],
+  before: ReadonlyMap<string, Resolution>,
+  wide: readonly Change[],
 ): Structural | { refused: Refusal[] } {
-  return { splices: [], files: new Map(), described: [] };
+  if (wide.length === 0) return { splices: [], files: new Map(), described: [] };
+  const users = usersOf(repository, everyone);
+  const seats = new Map<string, Seat>();
+  const refused: Refusal[] = [];
+  for (const change of wide) {
+    for (const cluster of change.clusters) {
+      const hits = (before.get(cluster)?.hits ?? []).filter(
+        (hit) => hit.deciding && hit.token?.id === change.token.id,
+      );
+      for (const hit of hits) {
+        const problem = seatFor(hit, change, request, users, seats);
+        if (problem) {
+          const reason = `${change.token.file} ${change.token.path} is shared, and the layout has no place for an override: ${problem}`;
+          const known = refused.find((one) => one.reason === reason);
+          if (known) known.clusters.push(cluster);
+          else
+            refused.push({
+              reason,
+              clusters: [cluster],
+              hint: 'give the wave a kustomization of its own first, or move all clusters together',
+            });
+        }
+      }
+    }
+  }
+  if (refused.length > 0) return { refused };
+  return write(repository, seats);
+}
+
+type Users = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Which clusters use a Flux Kustomization's document (`file#doc`) or a kustomization file. */
+function usersOf(repository: Repository, everyone: readonly FleetMember[]): Users {
+  const users = new Map<string, Set<string>>();
+  const add = (key: string, cluster: string): void => {
+    const known = users.get(key);
+    if (known) known.add(cluster);
+    else users.set(key, new Set([cluster]));
+  };
+  for (const member of everyone) {
+    for (const { items } of viewsOf(repository, member).views) {
+      for (const { resource } of items) {
+        add(`${resource.file}#${resource.doc}`, member.cluster_id);
+        for (const file of resource.via) add(file, member.cluster_id);
+      }
+    }
+  }
+  return users;
+}
+
+function seatFor(
+  hit: Hit,
+  change: Change,
+  request: PlanRequest,
+  users: Users,
+  seats: Map<string, Seat>,
+): string | undefined {
+  const own = (key: string) => [...(users.get(key) ?? ['?'])].every((id) => request.wave.has(id));
+  const { resource, context } = hit.holder;
+  const variable = change.token.variables.length === 1 ? change.token.variables[0] : undefined;
+  const flux = context.flux;
+  // Flux writes gotk-sync.yaml itself, and overwrites it.
+  const generated = flux?.file.endsWith('/gotk-sync.yaml') ?? false;
+  const fluxIsOwn = flux !== undefined && !generated && own(`${flux.file}#${flux.doc}`);
+  if (variable !== undefined && flux && fluxIsOwn) {
+    return place(seat(seats, flux), (one) => set(one.substitutes, variable, change.to));
+  }
+  if (hit.keys === undefined) return 'the value comes from a ConfigMap';
+  const override: Override = {
+    kind: resource.kind,
+    name: resource.name,
+    pointer: `/${hit.keys.join('/')}`,
+    value: change.token.prefix + change.to + change.token.suffix,
+  };
+  const key = `${override.kind} ${override.name} ${override.pointer}`;
+  if (flux && fluxIsOwn) return place(seat(seats, flux), (one) => setPatch(one, key, override));
+  const file = [...resource.via].reverse().find(own);
+  if (file === undefined) return 'every kustomization on the way is used by other clusters too';
+  let found = seats.get(file);
+  if (!found) {
+    found = { file, doc: 0, flux: false, substitutes: new Map(), patches: new Map() };
+    seats.set(file, found);
+  }
+  return setPatch(found, key, override);
+}
+
+function seat(seats: Map<string, Seat>, flux: Resource): Seat {
+  const key = `${flux.file}#${flux.doc}`;
+  let found = seats.get(key);
+  if (!found) {
+    found = { file: flux.file, doc: flux.doc, flux: true, substitutes: new Map(), patches: new Map() };
+    seats.set(key, found);
+  }
+  return found;
+}
+
+function place(found: Seat, make: (found: Seat) => string | undefined): string | undefined {
+  return make(found);
+}
+
+function set(map: Map<string, string>, key: string, value: string): string | undefined {
+  const known = map.get(key);
+  map.set(key, value);
+  return known === undefined || known === value ? undefined : `${key} would need two values`;
+}
+
+function setPatch(found: Seat, key: string, override: Override): string | undefined {
+  const known = found.patches.get(key);
+  found.patches.set(key, override);
+  return known === undefined || known.value === override.value ? undefined : `${key} would need two values`;
+}
+
+function write(
+  repository: Repository,
+  seats: ReadonlyMap<string, Seat>,
+): Structural | { refused: Refusal[] } {
+  const splices: PlanedSplice[] = [];
+  const files = new Map<string, string | undefined>();
+  const described: { file: string; doc: number; path: string; from: string; to: string }[] = [];
+  const refused: Refusal[] = [];
+  for (const found of seats.values()) {
+    const text = repository.text(found.file) ?? '';
+    const root = repository.documents(found.file)[found.doc]?.root;
+    const prefix = found.flux ? ['spec'] : [];
+    const insertions: Insertion[] = [];
+    if (found.substitutes.size > 0) {
+      insertions.push({
+        keys: ['spec', 'postBuild', 'substitute'],
+        entries: [...found.substitutes].map(([key, value]) => [key, value] as const),
+      });
+      for (const [key, value] of found.substitutes) {
+        described.push({
+          file: found.file,
+          doc: found.doc,
+          path: `spec.postBuild.substitute.${key}`,
+          from: '',
+          to: value,
+        });
+      }
+    }
+    if (found.patches.size > 0) {
+      const start = itemsAt(root, ...prefix, 'patches').length;
+      const beside =
+        !found.flux && itemsAt(root, 'patches').some((entry) => textAt(entry, 'path') !== undefined);
+      const items = [...found.patches.values()].map((override) =>
+        item(override, beside, found.file, repository, files),
+      );
+      insertions.push({ keys: [...prefix, 'patches'], items });
+      [...found.patches.values()].forEach((override, index) => {
+        const path = [...prefix, `patches[${start + index}]`].join('.');
+        described.push({ file: found.file, doc: found.doc, path, from: '', to: override.value });
+      });
+    }
+    for (const insertion of insertions) {
+      const splice = insertInto(root, found.file, text, insertion);
+      if (splice) splices.push({ ...splice, plane: 'control' });
+      else {
+        refused.push({
+          reason: `${found.file}: ${insertion.keys.join('.')} is written in a form that nothing can be inserted into safely`,
+          clusters: [],
+          hint: 'rewrite it in block style, or add the override by hand',
+        });
+      }
+    }
+  }
+  return refused.length > 0 ? { refused } : { splices, files, described };
+}
+
+/** A patch entry; where the others are files, its body becomes a new file beside them. */
+function item(
+  override: Override,
+  beside: boolean,
+  file: string,
+  repository: Repository,
+  files: Map<string, string | undefined>,
+): string[] {
+  const body = ['- op: add', `  path: ${override.pointer}`, `  value: ${override.value}`];
+  const target = ['target:', `  kind: ${override.kind}`, `  name: ${override.name}`];
+  if (!beside) return [...target, 'patch: |', ...body.map((line) => `  ${line}`)];
+  const dir = dirOf(file);
+  const base = `${override.name}-version`;
+  let name = `${base}.yaml`;
+  for (let count = 2; taken(repository, files, dir, name); count++) name = `${base}-${count}.yaml`;
+  files.set(dir === '' ? name : `${dir}/${name}`, `${body.join('\n')}\n`);
+  return [`path: ${name}`, ...target];
+}
+
+function taken(
+  repository: Repository,
+  files: ReadonlyMap<string, string | undefined>,
+  dir: string,
+  name: string,
+): boolean {
+  const path = dir === '' ? name : `${dir}/${name}`;
+  return repository.text(path) !== undefined || files.has(path);
 }

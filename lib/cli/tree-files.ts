@@ -1,0 +1,98 @@
+import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { RefusedError, UsageError } from '../domain/errors.js';
+import { LIMITS } from '../gitops/tree.js';
+
+export interface LoadedTree {
+  /** Absolute, without symbolic links. */
+  readonly root: string;
+  readonly files: Map<string, string>;
+  /** What was left out and why, one line each. */
+  readonly left: string[];
+}
+
+const TEXT = /\.(?:ya?ml|json|env|properties)$|^Kustomization$/;
+const SKIPPED = new Set(['.git', 'node_modules', '.terraform']);
+
+/**
+ * Reads every manifest below a folder. A symbolic link that leaves it and a file that is too large refuse the
+ * whole tree: what they hide could decide a version. @throws UsageError, RefusedError
+ */
+export function loadTree(dir: string): LoadedTree {
+  let root: string;
+  try {
+    root = realpathSync(dir);
+    if (!statSync(root).isDirectory()) throw new UsageError(`--tree ${dir}: is not a folder`);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError(`--tree ${dir}: cannot be read (${codeOf(cause)})`, { cause });
+  }
+  const files = new Map<string, string>();
+  const left: string[] = [];
+  const visit = (relative: string): void => {
+    for (const name of list(root, relative)) {
+      if (SKIPPED.has(name)) continue;
+      const path = relative === '' ? name : `${relative}/${name}`;
+      const full = join(root, path);
+      const stat = lstatSync(full);
+      if (stat.isSymbolicLink()) left.push(checkLink(root, path));
+      else if (stat.isDirectory()) visit(path);
+      else if (stat.isFile() && TEXT.test(name)) {
+        if (stat.size > LIMITS.fileCharacters) {
+          throw new RefusedError(
+            `${path} has ${Math.round(stat.size / 1e6)} MB: more than the ${LIMITS.fileCharacters / 1e6} MB that a manifest may have; move it out of the tree`,
+          );
+        }
+        const text = readText(full);
+        if (text === undefined) left.push(`${path} is not UTF-8 and is not read`);
+        else files.set(path, text);
+      }
+    }
+  };
+  visit('');
+  if (files.size === 0) throw new UsageError(`--tree ${dir}: has no YAML files`);
+  return { root, files, left };
+}
+
+function list(root: string, relative: string): string[] {
+  try {
+    return readdirSync(join(root, relative)).sort();
+  } catch (cause) {
+    throw new UsageError(`--tree: ${relative || root} cannot be read (${codeOf(cause)})`, { cause });
+  }
+}
+
+/** A link inside the tree is not followed: its target is read at its own place. */
+function checkLink(root: string, path: string): string {
+  let target: string;
+  try {
+    target = realpathSync(join(root, path));
+  } catch {
+    return `${path} is a symbolic link to nothing and is not read`;
+  }
+  if (target !== root && !target.startsWith(root + sep)) {
+    throw new RefusedError(
+      `${path} is a symbolic link out of the tree; remove it, or plan on a tree without it`,
+    );
+  }
+  return `${path} is a symbolic link and is not followed`;
+}
+
+/** Exact text, byte order mark included; `undefined` when the bytes are not UTF-8. @throws UsageError */
+export function readText(path: string, shown = path): string | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw new UsageError(`${shown}: cannot be read (${codeOf(cause)})`, { cause });
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
+}
