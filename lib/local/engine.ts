@@ -20,7 +20,9 @@ import { callerArn, createSts } from './aws/sts.js';
 import type { EngineClock } from './clock.js';
 import { useEnvironment } from './environment.js';
 import type { ExecutionService, ExecutionServiceOptions } from './executions.js';
+import { createExecutionService } from './executions-service.js';
 import { createFunctions, type FunctionCalls, type HandlerSource, handlersOf } from './functions.js';
+import { keepTime } from './kept-time.js';
 import { loadMachines } from './machines.js';
 import { type Schedule, startSchedules } from './schedules.js';
 import { ensureTable } from './tables.js';
@@ -31,7 +33,7 @@ const WEBHOOK_PATH = '/webhooks/gitlab';
 const CLOCK_KEY = Symbol.for('guard.clock');
 
 export interface EngineOptions {
-  /** Stopped with the engine. */
+  /** Stopped with the engine. With `dataDir` it begins at `startTimeOf(dataDir)`, lib/local/kept-time.ts. */
   clock: EngineClock;
   accounts: Accounts;
   region: string;
@@ -177,9 +179,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     services.push(createEventsApi({ buses, region, account }));
 
     // From here on, executions and deliveries of an earlier process go on, so all that they need is there.
-    const create =
-      options.createExecutions ?? (await import('./executions-service.js')).createExecutionService;
-    const executions = create({
+    const executions = (options.createExecutions ?? createExecutionService)({
       clock,
       region,
       account,
@@ -198,7 +198,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       schedules: options.schedules ?? [],
       invoke: functions.invoke,
     });
-    ends.push(schedules.stop, clock.stop);
+    ends.push(schedules.stop);
+    if (options.dataDir !== undefined) ends.push(keepTime(clock, options.dataDir).stop);
+    ends.push(clock.stop);
 
     return {
       endpoint: endpoint.url,

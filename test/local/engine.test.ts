@@ -10,10 +10,18 @@ import {
   GetSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeExecutionCommand,
+  SendTaskSuccessCommand,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventRules } from '../../lib/config/event-rules.js';
 import { createDiscreteClock } from '../../lib/local/discrete-clock.js';
 import type { Engine, EngineOptions } from '../../lib/local/engine.js';
+import { startTimeOf } from '../../lib/local/kept-time.js';
 import { START, startTestEngine } from '../support/test-engine.js';
 
 let engine: Engine | undefined;
@@ -144,6 +152,99 @@ describe('startEngine', () => {
     await Promise.all([call, stopping]);
     expect(seen).toBe(endpoint);
     expect(process.env.AWS_ENDPOINT_URL).toBeUndefined();
+  });
+});
+
+/** Asks a handler to write the token down, and waits for it to come back. */
+const WAITS = {
+  QueryLanguage: 'JSONata',
+  StartAt: 'Rest',
+  States: {
+    Rest: { Type: 'Wait', Seconds: 3600, Next: 'Ask' },
+    Ask: {
+      Type: 'Task',
+      Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
+      Arguments: { FunctionName: 'guard-ask', Payload: { token: '{% $states.context.Task.Token %}' } },
+      TimeoutSeconds: 604_800,
+      Next: 'Work',
+    },
+    Work: {
+      Type: 'Task',
+      Resource: 'arn:aws:states:::lambda:invoke',
+      Arguments: { FunctionName: 'guard-work', Payload: { answer: '{% $states.input.answer %}' } },
+      Output: '{% $states.result.Payload %}',
+      End: true,
+    },
+  },
+};
+
+describe('an execution on the engine', () => {
+  const machines = { 'guard-rollout': WAITS };
+  const client = () => new SFNClient({ maxAttempts: 1 });
+
+  async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+    for (let tries = 0; tries < 500; tries += 1) {
+      const found = await look();
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error('it did not happen');
+  }
+
+  it('goes through handlers and tables over the wire, waits over a restart, and ends', async () => {
+    const dataDir = newFolder();
+    const Key = { pk: { S: 'gate' }, sk: { S: 'gate' } };
+    const handlers: EngineOptions['handlers'] = {
+      Ask: async ({ token }) => {
+        const Item = { ...Key, token: { S: token } };
+        await new DynamoDBClient({}).send(new PutItemCommand({ TableName: 'guard-journal', Item }));
+      },
+      Work: async ({ answer }) => ({ done: answer }),
+    };
+    const own = { dataDir, machines, handlers, createExecutions: undefined };
+    await start(own);
+    const stateMachineArn = engine!.stateMachineArn('guard-rollout');
+    const { executionArn } = await client().send(new StartExecutionCommand({ stateMachineArn, name: 'one' }));
+    const token = await until(async () => {
+      const read = new GetItemCommand({ TableName: 'guard-journal', Key });
+      return (await new DynamoDBClient({}).send(read)).Item?.token?.S;
+    });
+    await engine!.stop();
+
+    await start({ ...own, clock: createDiscreteClock({ start: startTimeOf(dataDir)! }) });
+    await client().send(new SendTaskSuccessCommand({ taskToken: token, output: '{"answer":42}' }));
+    const ended = await until(async () => {
+      const described = await client().send(new DescribeExecutionCommand({ executionArn }));
+      return described.status === 'RUNNING' ? undefined : described;
+    });
+    expect(ended).toMatchObject({ status: 'SUCCEEDED', output: '{"done":42}' });
+    expect(ended.stopDate!.getTime() - ended.startDate!.getTime()).toBeGreaterThanOrEqual(3_600_000);
+    expect(engine!.functionCalls).toEqual({
+      Ask: { invocations: 0, errors: 0 },
+      Work: { invocations: 1, errors: 0 },
+    });
+  });
+
+  it('is swept when it was stopped by hand', async () => {
+    const swept: unknown[] = [];
+    const nothing = () => 0;
+    await start({
+      machines,
+      createExecutions: undefined,
+      rules: undefined,
+      handlers: {
+        Ask: nothing,
+        Work: nothing,
+        Resume: nothing,
+        Notify: nothing,
+        Sweep: (event) => swept.push(event.detail),
+      },
+    });
+    const stateMachineArn = engine!.stateMachineArn('guard-rollout');
+    const { executionArn } = await client().send(new StartExecutionCommand({ stateMachineArn }));
+    await client().send(new StopExecutionCommand({ executionArn, error: 'By hand' }));
+    await until(async () => (swept.length > 0 ? true : undefined));
+    expect(swept).toMatchObject([{ executionArn, stateMachineArn, status: 'ABORTED', error: 'By hand' }]);
   });
 });
 

@@ -77,6 +77,7 @@ export function createFakeExecutions(options: ExecutionServiceOptions): Executio
         };
       });
     },
+    stats: () => ({ transitions: EVENTS, events: EVENTS }),
     stop(arn, error, cause) {
       end(arn, { status: 'ABORTED', error, cause, redriveStatus: 'REDRIVABLE' });
       return { stopDate: clock.now() };

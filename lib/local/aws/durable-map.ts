@@ -25,7 +25,7 @@ export interface DurableMap<T> {
 
 /** Without a file it lives in memory. Values must be JSON. */
 export function openDurableMap<T>(file?: string): DurableMap<T> {
-  const map = file === undefined ? new Map<string, T>() : load<T>(file);
+  const map = file === undefined ? new Map<string, T>() : readDurableMap<T>(file);
   let handle: number | undefined;
   if (file !== undefined) {
     rewrite(file, map);
@@ -53,7 +53,8 @@ export function openDurableMap<T>(file?: string): DurableMap<T> {
   };
 }
 
-function load<T>(file: string): Map<string, T> {
+/** What a file holds, without taking it over. Empty when there is none. */
+export function readDurableMap<T>(file: string): Map<string, T> {
   const map = new Map<string, T>();
   if (!existsSync(file)) return map;
   const lines = readFileSync(file, 'utf8').split('\n');
