@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { bytesOf, MAX_DATA_BYTES, MAX_NAME_LENGTH } from './asl/limits.js';
+import { MAX_DATA_BYTES, MAX_NAME_LENGTH } from './asl/limits.js';
 import { loadMachine } from './asl/load.js';
 import { executionOf } from './asl/token.js';
 import type { Json, Machine } from './asl/types.js';
@@ -65,8 +65,14 @@ export function createExecutionService(options: ExecutionServiceOptions): Execut
     return found;
   }
 
+  /** After `close` nothing may be changed any more, and nobody may be told that something was. */
+  function requireOpen(): void {
+    if (closed) throw new AwsError('ServiceUnavailable', 'the engine is stopping', 503);
+  }
+
   /** The task that waits for a token. A token of a task that is over is told from one that never was. */
   function waitingFor(token: string) {
+    requireOpen();
     const arn = executionOf(token);
     if (arn === undefined) throw new AwsError('InvalidToken', 'Invalid token');
     const execution = executions.get(arn);
@@ -116,7 +122,7 @@ export function createExecutionService(options: ExecutionServiceOptions): Execut
     stateMachines: () => [...machines].map(([arn, { name }]) => ({ name, arn, creationDate: created })),
     definition: (arn) => JSON.stringify(machineOf(arn).machine),
     start({ stateMachineArn, name = randomUUID(), input = '{}' }) {
-      if (closed) throw new AwsError('ServiceUnavailable', 'the engine is stopping', 503);
+      requireOpen();
       const { name: machine } = machineOf(stateMachineArn);
       if (name.length === 0 || name.length > MAX_NAME_LENGTH || ILLEGAL_IN_NAME.test(name))
         throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
@@ -146,11 +152,13 @@ export function createExecutionService(options: ExecutionServiceOptions): Execut
       return { transitions: execution.transitions(), events: execution.run.events.length };
     },
     stop(arn, error, cause) {
+      requireOpen();
       const execution = executionAt(arn);
       execution.stop(error, cause);
       return { stopDate: execution.record.stopDate! };
     },
     redrive(arn) {
+      requireOpen();
       const execution = executionAt(arn);
       const reason = execution.notRedrivable();
       if (reason !== undefined) throw new AwsError('ExecutionNotRedrivable', reason);
@@ -182,7 +190,7 @@ export function createExecutionService(options: ExecutionServiceOptions): Execut
 }
 
 function parseJson(text: string, error: string, what: string): Json {
-  if (bytesOf(text) > MAX_DATA_BYTES)
+  if (Buffer.byteLength(text) > MAX_DATA_BYTES)
     throw new AwsError(error, `${what}: longer than ${MAX_DATA_BYTES} bytes`);
   try {
     return JSON.parse(text) as Json;

@@ -84,7 +84,8 @@ function notData(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (value instanceof RegExp) return 'a regular expression';
   if ('_jsonata_function' in value || '_jsonata_lambda' in value) return 'a function';
-  for (const child of Object.values(value)) {
+  // An array's own properties beside its elements are JSONata's marks.
+  for (const child of Array.isArray(value) ? value : Object.values(value)) {
     const bad = notData(child);
     if (bad !== undefined) return bad;
   }

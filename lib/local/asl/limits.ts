@@ -7,7 +7,7 @@ export const MAX_INLINE_CONCURRENCY = 40;
 export const MAX_WAIT_SECONDS = 99_999_999;
 export const REDRIVE_WINDOW_MS = 14 * 24 * 3_600_000;
 
-/** Bytes of the UTF-8 JSON text, as AWS measures data. */
+/** Bytes of a value's JSON text in UTF-8, as AWS measures data. */
 export function bytesOf(value: unknown): number {
-  return Buffer.byteLength(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+  return Buffer.byteLength(JSON.stringify(value) ?? '');
 }
