@@ -1,6 +1,6 @@
 import { createIstioAnalyzer } from '../../lib/adapters/istioctl.js';
 import type { IstioAnalyzer } from '../../lib/ports/istio-analyzer.js';
-import { clusterCredentials } from './clusters.js';
+import { clusters } from './clusters.js';
 import type { Runtime } from './runtime.js';
 
 export function analyzer(runtime: Runtime): { analyzer: IstioAnalyzer } {
@@ -8,7 +8,7 @@ export function analyzer(runtime: Runtime): { analyzer: IstioAnalyzer } {
     analyzer: runtime.once('analyzer', () =>
       createIstioAnalyzer({
         path: runtime.config.istio.istioctl_path,
-        credentials: clusterCredentials(runtime),
+        kubeconfig: (cluster) => clusters(runtime).clusters.kubeconfig(cluster),
       }),
     ),
   };

@@ -18,7 +18,7 @@ export function phaseHandler<Schema extends z.ZodType, P, R>(
   return async (event) => {
     const runtime = runtimeOf(process.env);
     const input = parseEvent(schema, event);
-    const log = runtime.log.withRollout?.(rolloutOf(input)) ?? runtime.log;
+    const log = runtime.log.withRollout(rolloutOf(input));
     return phase(input, { config: runtime.config, now: runtime.now, log, ...adapters(runtime) });
   };
 }

@@ -1,17 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { now } from '../../lib/adapters/clock.js';
-import { createLog } from '../../lib/adapters/log.js';
+import { createLog, type RolloutLog } from '../../lib/adapters/log.js';
 import { createRateLimit, type RateLimit } from '../../lib/adapters/shared/rate-limit.js';
 import { parseConfig } from '../../lib/config/load.js';
 import { DEFAULT_NAMES, ENV } from '../../lib/config/names.js';
 import type { Config } from '../../lib/config/schema.js';
 import { UsageError } from '../../lib/domain/errors.js';
-import type { Log } from '../../lib/ports/log.js';
 
 /** What every handler has: configuration, log, clock, and what was made once for this environment. */
 export interface Runtime {
   readonly config: Config;
-  readonly log: Log;
+  readonly log: RolloutLog;
   readonly now: () => number;
   readonly names: {
     readonly registryTable: string;
@@ -41,7 +40,12 @@ export function runtimeOf(env: Readonly<Record<string, string | undefined>>): Ru
   }
   const runtime: Runtime = {
     config,
-    log: createLog({ level: config.logging.level, service: 'guard' }),
+    log: createLog({
+      level: config.logging.level,
+      format: config.logging.format,
+      service: 'guard',
+      ...logTarget(env),
+    }),
     now,
     names: {
       registryTable: env[ENV.registryTable] ?? DEFAULT_NAMES.registryTable,
@@ -54,6 +58,12 @@ export function runtimeOf(env: Readonly<Record<string, string | undefined>>): Ru
   };
   runtimes.set(key, runtime);
   return runtime;
+}
+
+/** Lambda takes the log from stdout; on a laptop stdout belongs to the command, so the log goes to a file. */
+function logTarget(env: Readonly<Record<string, string | undefined>>): { write?: (line: string) => void } {
+  const file = env[ENV.logFile];
+  return file ? { write: (line) => appendFileSync(file, `${line}\n`) } : {};
 }
 
 function readConfig(env: Readonly<Record<string, string | undefined>>): Config {

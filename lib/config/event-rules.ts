@@ -57,6 +57,17 @@ export function eventRules(stateMachineArn: string): readonly EventRule[] {
       handler: 'Notify',
     },
     {
+      name: 'rollback-opened',
+      description: 'A rollback waits for a human: the loudest of all, with the failure analysis',
+      bus: 'guard',
+      pattern: {
+        source: ['guard'],
+        'detail-type': ['Rollout Changed'],
+        detail: { what: ['rollback-opened'] },
+      },
+      handler: 'Notify',
+    },
+    {
       name: 'rollout-ended',
       description: 'Healthy, halted, rolled back or worse',
       bus: 'guard',

@@ -10,6 +10,8 @@ export const ENV = {
   eventBus: 'GUARD_EVENT_BUS',
   /** ARN of the rollout machine. */
   stateMachineArn: 'GUARD_STATE_MACHINE_ARN',
+  /** The log goes to this file instead of stdout; unset in Lambda. */
+  logFile: 'GUARD_LOG_FILE',
 } as const;
 
 /** What things are called where nobody said otherwise; the configuration schema has the same defaults. */
