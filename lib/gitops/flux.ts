@@ -191,7 +191,8 @@ class Walker {
     const elsewhere = flux ? kubeConfigOf(flux) : undefined;
     for (const resource of built.resources) {
       const item = { resource, context };
-      const remote = elsewhere ?? kubeConfigOf(resource);
+      // A Kustomization with a kubeConfig lives here; what it applies lives there.
+      const remote = elsewhere ?? (isFluxKustomization(resource) ? undefined : kubeConfigOf(resource));
       if (remote !== undefined) {
         const names = [remote, resource.namespace, flux?.namespace, flux?.name].filter(
           (name) => name !== undefined,

@@ -72,7 +72,7 @@ function otherChanges(
   request: PlanRequest,
   old: Resolution,
 ): string[] {
-  const own = new Set(old.hits.map((hit) => key(hit.item)));
+  const own = new Set(old.hits.flatMap((hit) => [key(hit.item), key(hit.holder)]));
   const left = signature(before, member, own);
   const right = signature(after, member, own);
   const changed: string[] = [];
