@@ -13,7 +13,7 @@ export async function enterStep(
   phase: string,
 ): Promise<Rollout> {
   return updateRollout(ports, key, (rollout) =>
-    rollout.phase === phase ? undefined : { phase, stepStartedAt: iso(ports.now()), heldSince: undefined },
+    rollout.phase === phase ? undefined : { phase, stepStartedAt: iso(ports.now()) },
   );
 }
 
