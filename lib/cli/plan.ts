@@ -54,7 +54,7 @@ function run(options: Options, io: Io): void {
   const all = readFleet(options.clusters, io.cwd);
   const wave = chooseWave(all, options.batch, options.only);
   const fleet = sameRepository(all, wave);
-  const { root, files, left } = loadTree(resolve(io.cwd, options.tree));
+  const { root, files, left } = loadTree(resolve(io.cwd, options.tree), options.tree);
   for (const line of left) io.err(`guard: note: ${line}`);
   const plan = planChange({
     tree: files,

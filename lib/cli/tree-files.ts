@@ -18,14 +18,14 @@ const SKIPPED = new Set(['.git', 'node_modules', '.terraform']);
  * Reads every manifest below a folder. A symbolic link that leaves it and a file that is too large refuse the
  * whole tree: what they hide could decide a version. @throws UsageError, RefusedError
  */
-export function loadTree(dir: string): LoadedTree {
+export function loadTree(dir: string, shown = dir): LoadedTree {
   let root: string;
   try {
     root = realpathSync(dir);
-    if (!statSync(root).isDirectory()) throw new UsageError(`--tree ${dir}: is not a folder`);
+    if (!statSync(root).isDirectory()) throw new UsageError(`--tree ${shown}: is not a folder`);
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`--tree ${dir}: cannot be read (${codeOf(cause)})`, { cause });
+    throw new UsageError(`--tree ${shown}: cannot be read (${codeOf(cause)})`, { cause });
   }
   const files = new Map<string, string>();
   const left: string[] = [];
@@ -50,7 +50,7 @@ export function loadTree(dir: string): LoadedTree {
     }
   };
   visit('');
-  if (files.size === 0) throw new UsageError(`--tree ${dir}: has no YAML files`);
+  if (files.size === 0) throw new UsageError(`--tree ${shown}: has no YAML files`);
   return { root, files, left };
 }
 
