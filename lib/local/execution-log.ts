@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { UsageError } from '../domain/errors.js';
 import type { ExecutionRecord } from './asl/batch.js';
 import type { Frame } from './asl/frame.js';
 import type { LogLine } from './asl/run.js';
@@ -112,9 +113,18 @@ function readExecution(path: string): ExecutionMemory | undefined {
     frames: new Map(),
     tokens: new Set(),
   };
-  for (const text of bytes.subarray(0, whole).toString().split('\n'))
-    if (text !== '') apply(memory, JSON.parse(text) as LogLine);
+  for (const [i, text] of bytes.subarray(0, whole).toString().split('\n').entries())
+    if (text !== '') apply(memory, parseLine(text, path, i + 1));
   return memory.execution.arn === undefined ? undefined : memory;
+}
+
+function parseLine(text: string, path: string, number: number): LogLine {
+  try {
+    return JSON.parse(text) as LogLine;
+  } catch (cause) {
+    const message = `${path}: line ${number} is damaged; move the file away to go on without this execution`;
+    throw new UsageError(message, { cause });
+  }
 }
 
 function apply(memory: ExecutionMemory, line: LogLine): void {

@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import type { Batch, ExecutionRecord } from './asl/batch.js';
 import { CancelScope } from './asl/cancel-scope.js';
 import { enter, newFrame } from './asl/enter.js';
@@ -15,6 +16,12 @@ import type { ExecutionDescription } from './executions.js';
 
 /** Where the line of the execution itself is kept. */
 const ROOT = 'r';
+
+interface How {
+  output?: string;
+  error?: string;
+  cause?: string;
+}
 
 type Ended = 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
@@ -199,25 +206,26 @@ export class Execution {
     void run.thread(async () => {
       await first();
       await run.settings.sync();
-      try {
-        await this.toTheEnd(scope);
-      } catch (error) {
-        if (scope.cancelled || error instanceof Cancelled) return;
-        if (error instanceof StateFailure)
-          this.end('FAILED', { error: error.error === '' ? undefined : error.error, cause: error.detail });
-        else this.end('FAILED', { error: 'States.Runtime', cause: (error as Error).message });
-      }
+      const ended = await this.toTheEnd(scope);
+      if (ended !== undefined) this.end(ended.status, ended);
     });
   }
 
-  private async toTheEnd(scope: CancelScope): Promise<void> {
+  /** How it ended by itself; undefined when it was ended from outside, or dropped. */
+  private async toTheEnd(scope: CancelScope): Promise<({ status: Ended } & How) | undefined> {
     const { run } = this;
-    await runFrame(run, run.frames.get(ROOT)!, scope, () => {});
-    if (scope.cancelled) throw new Cancelled();
-    this.end('SUCCEEDED', { output: JSON.stringify(run.frames.get(ROOT)!.output) });
+    try {
+      const output = await runFrame(run, run.frames.get(ROOT)!, scope, () => {});
+      return scope.cancelled ? undefined : { status: 'SUCCEEDED', output: JSON.stringify(output) };
+    } catch (error) {
+      if (scope.cancelled || error instanceof Cancelled) return undefined;
+      if (!(error instanceof StateFailure))
+        return { status: 'FAILED', error: 'States.Runtime', cause: messageOf(error) };
+      return { status: 'FAILED', error: error.error === '' ? undefined : error.error, cause: error.detail };
+    }
   }
 
-  private end(status: Ended, how: { output?: string; error?: string; cause?: string }): void {
+  private end(status: Ended, how: How): void {
     const { run } = this;
     this.deadline?.cancel();
     run.scope.cancel();
@@ -264,7 +272,7 @@ const DETAILS: Readonly<Record<Ended, string>> = {
   ABORTED: 'executionAbortedEventDetails',
 };
 
-function detailsOf(status: Ended, how: { output?: string; error?: string; cause?: string }): object {
+function detailsOf(status: Ended, how: How): object {
   if (status === 'SUCCEEDED') return { output: how.output, outputDetails: { truncated: false } };
   return { error: how.error, cause: how.cause };
 }
