@@ -1,12 +1,16 @@
 /** Median of the values that are numbers; NaN when there are none. */
 export function median(values: ArrayLike<number>): number {
-  const sorted: number[] = [];
-  for (let i = 0; i < values.length; i++) if (!Number.isNaN(values[i]!)) sorted.push(values[i]!);
-  return medianInPlace(sorted);
+  const usable = new Float64Array(values.length);
+  let n = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (!Number.isNaN(value)) usable[n++] = value;
+  }
+  return middle(usable.subarray(0, n));
 }
 
-/** As `median`, without NaN and with the right to sort the array that is given. */
-export function medianInPlace(values: number[]): number {
+/** As `median` of the first `n`, without NaN, and with the right to sort the array that is given. */
+export function middle(values: Float64Array): number {
   const n = values.length;
   if (n === 0) return Number.NaN;
   // Insertion sort: these arrays have the length of a control group, and this is the hottest loop of all.
@@ -17,18 +21,16 @@ export function medianInPlace(values: number[]): number {
       for (; j >= 0 && values[j]! > value; j--) values[j + 1] = values[j]!;
       values[j + 1] = value;
     }
-  } else values.sort((a, b) => a - b);
+  } else values.sort();
   const half = n >> 1;
   return n % 2 === 1 ? values[half]! : (values[half - 1]! + values[half]!) / 2;
 }
 
 /** 1.4826 times the median absolute deviation: the standard deviation, when the middle is normal. */
 export function robustScale(values: ArrayLike<number>, center: number): number {
-  const deviations: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isNaN(values[i]!)) deviations.push(Math.abs(values[i]! - center));
-  }
-  return 1.4826 * medianInPlace(deviations);
+  const deviations = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) deviations[i] = Math.abs(values[i]! - center);
+  return 1.4826 * median(deviations);
 }
 
 export function clip(value: number, limit: number): number {
@@ -101,16 +103,19 @@ export function fitNoise(values: ArrayLike<number>): Noise {
 }
 
 function innovationScale(values: ArrayLike<number>, mean: number, correlation: number): number {
-  const innovations: number[] = [];
+  const innovations = new Float64Array(Math.max(0, values.length - 1));
   for (let i = 1; i < values.length; i++) {
-    const value = values[i]! - mean - correlation * (values[i - 1]! - mean);
-    if (!Number.isNaN(value)) innovations.push(value);
+    innovations[i - 1] = values[i]! - mean - correlation * (values[i - 1]! - mean);
   }
   const scale = Math.max(robustScale(innovations, 0) || 0, SMALLEST_DEVIATION);
-  if (innovations.length === 0) return scale;
+  let n = 0;
   let squares = 0;
-  for (const value of innovations) squares += clip(value / scale, 3) ** 2;
-  return Math.max(SMALLEST_DEVIATION, scale * Math.sqrt(squares / innovations.length));
+  for (const value of innovations) {
+    if (Number.isNaN(value)) continue;
+    n++;
+    squares += clip(value / scale, 3) ** 2;
+  }
+  return n === 0 ? scale : Math.max(SMALLEST_DEVIATION, scale * Math.sqrt(squares / n));
 }
 
 /** Variance of block means against `longRun`²/block; only a clear excess counts, since few blocks say little. */

@@ -1,5 +1,5 @@
 import { normalQuantile } from './normal.js';
-import { fitNoise, median, medianInPlace, type Noise } from './robust.js';
+import { fitNoise, median, middle, type Noise } from './robust.js';
 import { isUsable, type Series } from './series.js';
 import type { SoakInput, SoakMetric } from './soak.js';
 
@@ -72,7 +72,8 @@ export function prepareBaseline(input: BaselineInput): PreparedBaseline {
   const threshold = normalQuantile(ALPHA / tests);
   if (problem) return { input, metrics: [], controlled, threshold, problem };
   const requests = byCluster(input.requests ?? []);
-  const metrics = input.metrics.map((metric) => metricBaseline(input, metric, controlled, requests));
+  const length = gridLength(input);
+  const metrics = input.metrics.map((metric) => metricBaseline(input, metric, controlled, requests, length));
   return { input, metrics, controlled, threshold };
 }
 
@@ -107,9 +108,9 @@ function metricBaseline(
   metric: SoakMetric,
   controlled: boolean,
   requests: ReadonlyMap<string, readonly Series[]>,
+  length: number,
 ): MetricBaseline {
   const own = byCluster(input.baseline.filter((series) => series.metric === metric.name));
-  const length = gridLength(input);
   const grids = new Map<string, Grid>();
   const make = (id: string): ClusterBaseline => {
     const grid = gridOf(
@@ -159,8 +160,20 @@ function metricBaseline(
   return {
     metric,
     upgraded: upgraded.map(withNoise),
-    control: control.map(withNoise),
+    control: control.map((cluster) => lazily(cluster, () => withNoise(cluster).noise)),
     controlDeviation: controlled ? fitNoise(movement).deviation : 0,
+  };
+}
+
+/** A control's own noise is asked for only when something was found in an upgraded cluster. */
+function lazily(cluster: ClusterBaseline, make: () => Noise | undefined): ClusterBaseline {
+  let noise: Noise | undefined | null = null;
+  return {
+    ...cluster,
+    get noise() {
+      if (noise === null) noise = make();
+      return noise;
+    },
   };
 }
 
@@ -218,7 +231,7 @@ function describe(
   intervalMs: number,
   warned: boolean,
 ): ClusterBaseline {
-  const usable = Array.from(grid.values).filter((value) => !Number.isNaN(value));
+  const usable = grid.values.filter((value) => !Number.isNaN(value));
   const n = usable.length;
   const level = median(usable);
   const zero = n > 0 && usable.every((value) => value === 0);
@@ -283,14 +296,15 @@ function controlMovement(
 ): Float64Array {
   const movement = new Float64Array(length).fill(Number.NaN);
   const usable = control.filter((cluster) => !cluster.problem);
-  const row: number[] = [];
+  const rows = usable.map((cluster) => grids.get(cluster.cluster_id)!.values);
+  const row = new Float64Array(usable.length);
   for (let i = 0; i < length; i++) {
-    row.length = 0;
-    for (const cluster of usable) {
-      const value = movementOf(cluster, grids.get(cluster.cluster_id)!.values[i]!);
-      if (!Number.isNaN(value)) row.push(value);
+    let n = 0;
+    for (let k = 0; k < usable.length; k++) {
+      const value = movementOf(usable[k]!, rows[k]![i]!);
+      if (!Number.isNaN(value)) row[n++] = value;
     }
-    if (row.length >= 2) movement[i] = medianInPlace(row);
+    if (n >= 2) movement[i] = middle(row.subarray(0, n));
   }
   return movement;
 }

@@ -7,10 +7,33 @@ const SHRINK = 10;
 /** Standard errors that a broken SLO needs: the limit is fixed, but many windows are looked at. */
 const OVER_MAXIMUM = 4;
 
+/** Adds interval `i` of the controls to the sums. */
+export function countControls(metric: MetricTrack, i: number): void {
+  let errors = 0;
+  let expected = 0;
+  for (const control of metric.control) {
+    const before = control.cluster.counts;
+    if (!before || control.warning || !hasCount(control, i)) continue;
+    errors += control.values[i]! * control.requests[i]!;
+    expected += ((before.errors + 0.5) / before.requests) * control.requests[i]!;
+  }
+  metric.counted.errors[i + 1] = metric.counted.errors[i]! + errors;
+  metric.counted.expected[i + 1] = metric.counted.expected[i]! + expected;
+}
+
+/** Adds interval `i` of an upgraded cluster to its sums. */
+export function countOne(track: Track, i: number): void {
+  const { counted } = track;
+  const has = hasCount(track, i);
+  counted.errors[i + 1] = counted.errors[i]! + (has ? track.values[i]! * track.requests[i]! : 0);
+  counted.requests[i + 1] = counted.requests[i]! + (has ? track.requests[i]! : 0);
+  counted.points[i + 1] = counted.points[i]! + (has ? 1 : 0);
+}
+
 /**
- * Looks at every window that ends at interval `i`. Errors are compared on the square-root scale, where a count
- * has the variance 1/4 whatever its mean (Bartlett 1936; Anscombe, Biometrika 35, 1948); the rate's own
- * movement (overdispersion), the baseline's and the controls' uncertainty are added.
+ * Looks at every window of an upgraded cluster that ends at interval `i`. Errors are compared on the
+ * square-root scale, where a count has the variance 1/4 whatever its mean (Bartlett 1936; Anscombe, Biometrika
+ * 35, 1948); the rate's own movement (overdispersion), the baseline's and the controls' uncertainty are added.
  */
 export function findCountShift(
   soak: Soak,
@@ -20,28 +43,25 @@ export function findCountShift(
 ): Finding | undefined {
   const spec = metric.baseline.metric;
   const { counts } = track.cluster;
+  const { counted } = track;
   if (!counts || spec.direction === 'lower-is-worse' || !hasCount(track, i)) return undefined;
   const rate = (counts.errors + 0.5) / counts.requests;
-  let errors = 0;
-  let requests = 0;
-  let points = 0;
-  let controlErrors = 0;
-  let controlExpected = 0;
   for (let from = i; from >= 0; from--) {
-    for (const control of metric.control) {
-      const before = control.cluster.counts;
-      if (!before || !hasCount(control, from) || control.warning) continue;
-      controlErrors += control.values[from]! * control.requests[from]!;
-      controlExpected += ((before.errors + 0.5) / before.requests) * control.requests[from]!;
-    }
-    if (!hasCount(track, from)) continue;
-    points++;
-    errors += track.values[from]! * track.requests[from]!;
-    requests += track.requests[from]!;
-    if (points < SHORTEST) continue;
+    const points = counted.points[i + 1]! - counted.points[from]!;
+    if (points < SHORTEST || !hasCount(track, from)) continue;
+    const errors = counted.errors[i + 1]! - counted.errors[from]!;
+    const requests = counted.requests[i + 1]! - counted.requests[from]!;
+    const controlExpected = metric.counted.expected[i + 1]! - metric.counted.expected[from]!;
+    const controlErrors = metric.counted.errors[i + 1]! - metric.counted.errors[from]!;
     const factor = (controlErrors + SHRINK) / (controlExpected + SHRINK);
     const expected = rate * requests * factor;
-    const window = {
+    const found =
+      overMaximum(spec.maximum, rate, factor, errors, requests) ??
+      overBaseline(soak, spec, counts, errors, expected, requests, controlExpected, points);
+    if (!found) continue;
+    const shared = soak.prepared.controlled && factor > Math.max(1.5, (1 + errors / (rate * requests)) / 2);
+    const unproven = found.rule === 'increase' && !soak.prepared.controlled;
+    return {
       metric: spec.name,
       cluster_id: track.cluster.cluster_id,
       from,
@@ -49,19 +69,9 @@ export function findCountShift(
       value: errors / requests,
       expected: expected / requests,
       controlFactor: factor,
+      ...found,
+      meaning: shared || metric.degraded ? 'environment' : unproven ? 'unproven' : found.meaning,
     };
-    const found =
-      overMaximum(spec.maximum, rate, factor, errors, requests) ??
-      overBaseline(soak, spec, counts, errors, expected, requests, controlExpected, points);
-    if (!found) continue;
-    const shared = soak.prepared.controlled && factor > Math.max(1.5, (1 + errors / (rate * requests)) / 2);
-    const meaning =
-      shared || metric.degraded
-        ? 'environment'
-        : found.rule === 'increase' && !soak.prepared.controlled
-          ? 'unproven'
-          : found.meaning;
-    return { ...window, ...found, meaning };
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { clip, medianInPlace } from './robust.js';
+import { clip, median } from './robust.js';
 import { isBroken, isUsable, type Series } from './series.js';
 import {
   type ClusterBaseline,
@@ -6,7 +6,7 @@ import {
   movementOf,
   type PreparedBaseline,
 } from './soak-baseline.js';
-import { findCountShift } from './soak-counts.js';
+import { countControls, countOne, findCountShift } from './soak-counts.js';
 import { findShift, type ShiftTest, shiftTest } from './soak-shift.js';
 
 /** A broken limit, or what would be one if the clusters that were not changed did not degrade as well. */
@@ -37,8 +37,16 @@ export interface Track {
   readonly movement: number[];
   /** Movement less what the controls (or earlier days) did. */
   readonly difference: number[];
+  /** Sums up to and without each interval, of those with a value and requests: for error rates. */
+  readonly counted: CountSums;
   warning?: string;
   test?: ShiftTest;
+}
+
+export interface CountSums {
+  readonly errors: number[];
+  readonly requests: number[];
+  readonly points: number[];
 }
 
 export interface MetricTrack {
@@ -47,6 +55,8 @@ export interface MetricTrack {
   readonly control: Track[];
   /** Median movement of the controls, by interval. */
   readonly movement: number[];
+  /** Errors of the controls, and those that their baselines lead to expect: sums up to and without each interval. */
+  readonly counted: { readonly errors: number[]; readonly expected: number[] };
   /** The controls themselves are outside what ordinary days show, at the last interval. */
   degraded: boolean;
 }
@@ -55,6 +65,8 @@ export interface MetricTrack {
 export interface Soak {
   readonly prepared: PreparedBaseline;
   readonly metrics: readonly MetricTrack[];
+  /** By metric and cluster_id. */
+  readonly tracks: ReadonlyMap<string, ReadonlyMap<string, Track>>;
   /** Intervals judged so far. */
   length: number;
   failure?: Finding;
@@ -70,6 +82,7 @@ export function createSoak(prepared: PreparedBaseline): Soak {
     broken: [],
     movement: [],
     difference: [],
+    counted: { errors: [0], requests: [0], points: [0] },
     ...(cluster.noise && !cluster.limited ? { test: shiftTest(cluster.noise) } : {}),
   });
   const metrics = prepared.metrics.map((baseline) => ({
@@ -77,9 +90,16 @@ export function createSoak(prepared: PreparedBaseline): Soak {
     upgraded: baseline.upgraded.map(track),
     control: baseline.control.map(track),
     movement: [],
+    counted: { errors: [0], expected: [0] },
     degraded: false,
   }));
-  return { prepared, metrics, length: 0, doubts: [] };
+  const tracks = new Map(
+    metrics.map((metric) => [
+      metric.baseline.metric.name,
+      new Map([...metric.control, ...metric.upgraded].map((one) => [one.cluster.cluster_id, one])),
+    ]),
+  );
+  return { prepared, metrics, tracks, length: 0, doubts: [] };
 }
 
 /** Takes measurements up to `now` and tests every new interval, oldest first. */
@@ -93,15 +113,9 @@ export function advanceSoak(
   const at = (t: number) =>
     t >= startedAt && t <= now ? Math.floor((t - startedAt) / settings.intervalMs) : -1;
   let last = soak.length - 1;
-  const tracks = new Map<string, Track>();
-  for (const metric of soak.metrics) {
-    for (const track of [...metric.control, ...metric.upgraded]) {
-      tracks.set(`${metric.baseline.metric.name}\n${track.cluster.cluster_id}`, track);
-    }
-  }
   for (const series of requests) {
-    for (const metric of soak.metrics) {
-      const track = tracks.get(`${metric.baseline.metric.name}\n${series.cluster_id}`);
+    for (const clusters of soak.tracks.values()) {
+      const track = clusters.get(series.cluster_id);
       if (!track) continue;
       for (const point of series.points) {
         const i = at(point.t);
@@ -110,7 +124,7 @@ export function advanceSoak(
     }
   }
   for (const series of measurements) {
-    const track = tracks.get(`${series.metric}\n${series.cluster_id}`);
+    const track = soak.tracks.get(series.metric)?.get(series.cluster_id);
     if (!track) continue;
     if (series.warning) track.warning = series.warning;
     for (const point of series.points) {
@@ -132,6 +146,7 @@ function step(soak: Soak, i: number): void {
   soak.doubts = [];
   for (const metric of soak.metrics) {
     moveControls(metric, i);
+    if (metric.baseline.metric.kind === 'error-rate') countControls(metric, i);
     for (const track of metric.upgraded) {
       observe(soak, metric, track, i);
       if (track.warning || track.cluster.problem) continue;
@@ -152,7 +167,7 @@ function moveControls(metric: MetricTrack, i: number): void {
     track.movement[i] = movement;
     if (!Number.isNaN(movement) && !track.warning) row.push(movement);
   }
-  metric.movement[i] = row.length >= 2 ? medianInPlace(row) : Number.NaN;
+  metric.movement[i] = row.length >= 2 ? median(row) : Number.NaN;
   metric.degraded = isDegraded(metric, Math.max(0, i - 2), i) || isDegraded(metric, i, i);
 }
 
@@ -190,18 +205,19 @@ function observe(soak: Soak, metric: MetricTrack, track: Track, i: number): void
       ? cluster.shape[i]!
       : 0;
   track.difference[i] = track.movement[i]! - expected;
+  if (cluster.counts) countOne(track, i);
 }
 
 function findAny(soak: Soak, metric: MetricTrack, track: Track, i: number): Finding | undefined {
   if (Number.isNaN(track.values[i]!)) return undefined;
-  const found =
+  return (
     brokenMaximum(soak, metric, track, i) ??
     (track.cluster.counts
       ? findCountShift(soak, metric, track, i)
       : (fromZero(soak, metric, track, i) ??
         gross(soak, metric, track, i) ??
-        increase(soak, metric, track, i)));
-  return found;
+        increase(soak, metric, track, i)))
+  );
 }
 
 /** The last `count` intervals with a value, newest first; undefined when they are not close together. */
