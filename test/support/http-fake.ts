@@ -76,6 +76,8 @@ export async function startHttpFake(
     outgoing.end(reply.bytes ?? (reply.json !== undefined ? JSON.stringify(reply.json) : (reply.text ?? '')));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A test that fails before its end must not keep the runner alive.
+  server.unref();
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
