@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TerminalError } from '../domain/errors.js';
-import type { Rollout } from '../domain/rollout.js';
+import type { Outcome, Rollout } from '../domain/rollout.js';
+import type { Verdict } from '../domain/verdict.js';
 import { settleOutput } from '../phases/contracts.js';
 import { EXIT, type Io } from './io.js';
 import type { Remote } from './remote.js';
@@ -9,23 +10,29 @@ import { describeRollout, readProgress } from './status.js';
 
 const POLL_MS = 500;
 
+/** How a rollout ended. */
+export interface Ended {
+  readonly outcome: Outcome;
+  readonly verdict: Verdict | null;
+  readonly reason: string;
+}
+
 /**
  * Follows a rollout, one line per change of its phase, to its end or to the gate where a human decides. Sets the
  * exit code from the outcome.
  */
 export async function follow(
   key: string,
+  wanted: string | undefined,
   on: Remote,
   io: Io,
-  options: { execution?: string; until?: 'gate' | 'end'; format?: string },
-): Promise<void> {
+  options: { until?: 'gate' | 'end'; format?: string },
+): Promise<Ended | undefined> {
   const json = options.format === 'json';
   let said = '';
   for (;;) {
     const rollout = await on.journal.rollout(key);
-    const mine =
-      rollout !== undefined &&
-      (options.execution === undefined || rollout.executions.includes(options.execution));
+    const mine = rollout !== undefined && (wanted === undefined || rollout.executions.includes(wanted));
     if (mine) {
       const line = await lineOf(rollout, on);
       if (line !== said && !json) io.out(line);
@@ -34,7 +41,7 @@ export async function follow(
       if (options.until === 'gate' && rollout.phase === 'waiting for the merge')
         return atGate(rollout, json, io);
     }
-    const arn = options.execution ?? rollout?.executions.at(-1);
+    const arn = wanted ?? rollout?.executions.at(-1);
     const execution = arn === undefined ? undefined : await on.executions.describe(arn);
     if (execution && execution.status !== 'RUNNING' && execution.status !== 'PENDING_REDRIVE') {
       if (execution.status === 'SUCCEEDED' && !(mine && rollout.outcome === undefined)) {
@@ -43,7 +50,7 @@ export async function follow(
           if (json) io.out(JSON.stringify(ended.data));
           else io.out(`${ended.data.outcome}: ${ended.data.reason}`);
           io.exit(exitCodeOf(ended.data.outcome));
-          return;
+          return ended.data;
         }
       }
       if (execution.status !== 'SUCCEEDED') {
@@ -64,7 +71,7 @@ async function lineOf(rollout: Rollout, on: Remote): Promise<string> {
   return `${rollout.key}: ${rollout.phase}${part}`;
 }
 
-function atGate(rollout: Rollout, json: boolean, io: Io): void {
+function atGate(rollout: Rollout, json: boolean, io: Io): undefined {
   if (json) io.out(JSON.stringify(rollout));
   else
     io.out(
@@ -73,9 +80,10 @@ function atGate(rollout: Rollout, json: boolean, io: Io): void {
   io.exit(EXIT.done);
 }
 
-function finish(rollout: Rollout, json: boolean, io: Io): void {
+function finish(rollout: Rollout, json: boolean, io: Io): Ended {
   io.out(json ? JSON.stringify(rollout) : describeRollout(rollout));
-  io.exit(exitCodeOf(rollout.outcome));
+  io.exit(exitCodeOf(rollout.outcome, rollout.dryRun));
+  return { outcome: rollout.outcome!, verdict: rollout.verdict ?? null, reason: rollout.reason ?? '' };
 }
 
 /** A Lambda's cause is JSON with the error's message in it. */

@@ -35,7 +35,11 @@ export function register(program: Command, io: Io): void {
     .option('--mr-strategy <strategy>', 'batch or per-cluster (default: the configuration)')
     .option('--watch', 'follow to the end')
     .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
-    .action((options: RunOptions) => guarded(io, async () => run(options, await remote(), io)));
+    .action((options: RunOptions) =>
+      guarded(io, async () => {
+        await run(options, await remote(), io);
+      }),
+    );
 
   program
     .command('monitor')
@@ -49,9 +53,12 @@ export function register(program: Command, io: Io): void {
       guarded(io, async () => {
         const on = await remote();
         const latest = await latestRollout(on, options);
-        if (await runningExecution(on, latest)) return follow(latest.key, on, io, options);
+        if (await runningExecution(on, latest)) {
+          await follow(latest.key, undefined, on, io, options);
+          return;
+        }
         await startAgain(latest, 'verify', 'guard monitor', on, io);
-        await follow(latest.key, on, io, options);
+        await follow(latest.key, undefined, on, io, options);
       }),
     );
 
@@ -120,12 +127,12 @@ export function register(program: Command, io: Io): void {
           await on.executions.redrive(arn);
           io.out(`execution of ${latest.key} goes on where it failed`);
         } else await startAgain(latest, options.from ?? 'verify', 'guard resume', on, io);
-        if (options.watch) await follow(latest.key, on, io, options);
+        if (options.watch) await follow(latest.key, undefined, on, io, options);
       }),
     );
 }
 
-async function run(options: RunOptions, on: Remote, io: Io): Promise<void> {
+async function run(options: RunOptions, on: Remote, io: Io): Promise<unknown> {
   if (!isExactVersion(options.targetVersion)) {
     throw new UsageError(
       `--target-version ${options.targetVersion}: not one exact version; give three numbers, as in 1.30.2`,
@@ -149,23 +156,51 @@ async function run(options: RunOptions, on: Remote, io: Io): Promise<void> {
     ...(parallelism === undefined ? {} : { parallelism }),
     requested_by: on.who,
   });
-  const clusters =
-    strategy === 'per-cluster'
-      ? (await on.registry.batch(options.batch)).map((cluster) => cluster.cluster_id)
-      : [undefined];
-  if (clusters.length === 0)
+  const until = options.watch ? 'end' : 'gate';
+  if (strategy === 'batch' || input.dry_run)
+    return follow(...(await startAndName(input, on)), on, io, { ...options, until });
+  await runPerCluster(input, on, io, { ...options, until });
+}
+
+/**
+ * One rollout, and one merge request, per cluster. The whole batch is checked first, by a dry run for each
+ * repository: a cluster that does not pass halts all of them.
+ */
+async function runPerCluster(
+  input: RolloutInput,
+  on: Remote,
+  io: Io,
+  options: { until: 'gate' | 'end'; format: string },
+): Promise<void> {
+  const members = await on.registry.batch(input.batch);
+  if (members.length === 0)
     throw new RefusedError(
-      `batch '${options.batch}' has no clusters in the registry; guard list shows the batches`,
+      `batch '${input.batch}' has no clusters in the registry; guard list shows the batches`,
     );
-  for (const cluster of clusters) {
-    const one = cluster === undefined ? input : { ...input, clusters: [cluster] };
-    const { arn, key } = await start(one, on);
-    await follow(key, on, io, { ...options, execution: arn, until: options.watch ? 'end' : 'gate' });
+  for (const project of new Set(members.map((cluster) => cluster.gitlab_repo))) {
+    const clusters = members
+      .filter((cluster) => cluster.gitlab_repo === project)
+      .map((cluster) => cluster.cluster_id);
+    const [key, execution] = await startAndName({ ...input, dry_run: true, clusters }, on);
+    const checked = await follow(key, execution, on, quiet(io), { until: 'end' });
+    if (checked?.verdict !== 'passed') {
+      io.out(`${checked?.outcome ?? 'halted'}: ${checked?.reason ?? 'the checks did not pass'}`);
+      io.exit(exitCodeOf(checked?.outcome ?? 'halted'));
+      return;
+    }
   }
+  const started: [string, string][] = [];
+  for (const { cluster_id } of members)
+    started.push(await startAndName({ ...input, batch: `${input.batch}@${cluster_id}` }, on));
+  for (const [key, execution] of started) await follow(key, execution, on, io, options);
+}
+
+function quiet(io: Io): Io {
+  return { ...io, out: () => undefined, exit: () => undefined };
 }
 
 /** An execution's name is used up for 90 days, so each start has its own; the rollout's key stays the same. */
-async function start(input: RolloutInput, on: Remote): Promise<{ arn: string; key: string }> {
+async function startAndName(input: RolloutInput, on: Remote): Promise<[key: string, execution: string]> {
   const known = await on.journal.rollouts({ target: input.target, batch: input.batch });
   const open = known.find((rollout) => rollout.outcome === undefined && rollout.version === input.version);
   const attempts = known
@@ -178,7 +213,7 @@ async function start(input: RolloutInput, on: Remote): Promise<{ arn: string; ke
     attempt: open?.attempt ?? Math.max(0, ...attempts) + 1,
   };
   const { arn } = await on.executions.start(executionName(name, Date.now().toString(36)), input);
-  return { arn, key: rolloutKey(name) };
+  return [rolloutKey(name), arn];
 }
 
 async function startAgain(
@@ -230,7 +265,7 @@ async function ask(rollout: Rollout, kind: 'cancel' | 'rollback', reason: string
 }
 
 /** What an outcome means for the shell. */
-export function exitCodeOf(outcome: Outcome | undefined): number {
-  if (outcome === undefined || outcome === 'healthy') return EXIT.done;
+export function exitCodeOf(outcome: Outcome | undefined, dryRun = false): number {
+  if (outcome === undefined || outcome === 'healthy' || (dryRun && outcome === 'cancelled')) return EXIT.done;
   return outcome === 'refused' ? EXIT.refused : EXIT.failed;
 }

@@ -19,6 +19,7 @@ export type Outcome = (typeof OUTCOMES)[number];
 export interface RolloutName {
   readonly target: string;
   readonly version: string;
+  /** `dev-wave-1`, or `dev-wave-1@CLUSTER` for a rollout of one cluster of it (one merge request per cluster). */
   readonly batch: string;
   /** From 1; grows only after a finished rollout, so that a rerun is the same rollout. */
   readonly attempt: number;
@@ -87,9 +88,17 @@ export function rolloutKey(name: RolloutName): string {
 }
 
 export function parseRolloutKey(key: string): RolloutName | undefined {
-  const match = /^([a-z0-9:.-]+)\/(v?\d[\w.-]*)\/([\w.-]+)\/(\d+)$/.exec(key);
+  const match = /^([a-z0-9:.-]+)\/(v?\d[\w.-]*)\/([\w.-]+(?:@[\w.-]+)?)\/(\d+)$/.exec(key);
   if (!match) return undefined;
   return { target: match[1]!, version: match[2]!, batch: match[3]!, attempt: Number(match[4]) };
+}
+
+/** The registry's batch, and the one cluster when the rollout is of one cluster alone. */
+export function splitBatch(batch: string): { batch: string; cluster: string | undefined } {
+  const at = batch.indexOf('@');
+  return at === -1
+    ? { batch, cluster: undefined }
+    : { batch: batch.slice(0, at), cluster: batch.slice(at + 1) };
 }
 
 /** Git branch of the change; deterministic, so that a rerun finds it. */

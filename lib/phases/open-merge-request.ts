@@ -12,6 +12,8 @@ export type ProposePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | '
 
 export type Proposed =
   | { readonly refused: string }
+  /** What it would do. */
+  | { readonly dryRun: string }
   | { readonly request: MergeRequestRef; readonly warnings: readonly string[] };
 
 /** Finds or creates the merge request of a direction. It never merges: the Git port cannot. */
@@ -34,7 +36,8 @@ export async function openMergeRequest(
     );
 
   const proposed = await proposeUpgrade(rollout, ports);
-  if ('refused' in proposed) return settle(rollout.dryRun ? 'cancelled' : 'refused', null, proposed.refused);
+  if ('refused' in proposed) return settle('refused', null, proposed.refused);
+  if ('dryRun' in proposed) return settle('cancelled', 'passed', proposed.dryRun);
   await keep(rollout, 'upgrade', proposed.request, ports);
   await setStatus(ports, rollout, 'mr-created');
   return proceed('passed', [proposed.request.url, ...proposed.warnings].join('; '));
@@ -50,7 +53,9 @@ async function openRollback(rollout: Rollout, reason: string, ports: ProposePort
     );
   }
   const proposed = await proposeRollback(rollout, reason, ports);
-  if ('refused' in proposed) return settle('rollback-failed', 'failed', proposed.refused);
+  if (!('request' in proposed)) {
+    return settle('rollback-failed', 'failed', 'refused' in proposed ? proposed.refused : proposed.dryRun);
+  }
   await keep(rollout, 'rollback', proposed.request, ports);
   await setStatus(ports, rollout, 'rolling-back');
   return proceed('failed', reason);

@@ -29,7 +29,7 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
   if (rollout.dryRun) {
     const files = new Set(change.commits.flatMap((commit) => commit.files.map((file) => file.path)));
     return {
-      refused: `dry run: it would change ${change.edits.length} versions in ${files.size} files for ${rollout.clusters.length} clusters`,
+      dryRun: `dry run: it would change ${change.edits.length} versions in ${files.size} files for ${rollout.clusters.length} clusters`,
     };
   }
   const text = renderUpgrade({

@@ -1,6 +1,7 @@
 import { type Cluster, STARTABLE } from '../../domain/cluster.js';
 import { RefusedError } from '../../domain/errors.js';
 import { unmetPrerequisite } from '../../domain/prerequisites.js';
+import { splitBatch } from '../../domain/rollout.js';
 import { isExactVersion, sameVersion } from '../../domain/version.js';
 import { resolveFleet } from '../../gitops/plan.js';
 import type { Ports } from '../../ports/index.js';
@@ -16,17 +17,18 @@ export async function admitBatch(input: RolloutInput, ports: AdmissionPorts): Pr
   if (!isExactVersion(input.version)) {
     throw new RefusedError(`'${input.version}' is not one exact version; give three numbers, as in 1.30.2`);
   }
-  const members = await ports.registry.batch(input.batch);
+  const { batch, cluster } = splitBatch(input.batch);
+  const members = await ports.registry.batch(batch);
   if (members.length === 0) {
     const known = [...new Set((await ports.registry.all()).map((cluster) => cluster.batch_id))].sort();
     throw new RefusedError(
-      `batch '${input.batch}' has no clusters in the registry; known batches: ${known.join(', ') || 'none (guard registry import FILE)'}`,
+      `batch '${batch}' has no clusters in the registry; known batches: ${known.join(', ') || 'none (guard registry import FILE)'}`,
     );
   }
-  agreeWithConfig(input.batch, members, ports);
+  agreeWithConfig(batch, members, ports);
   await refuseQuarantined(input, ports);
   await refuseUnmetPrerequisites(input, ports);
-  return choose(input, members);
+  return choose(cluster === undefined ? input : { ...input, clusters: [cluster] }, members);
 }
 
 function agreeWithConfig(batch: string, members: readonly Cluster[], ports: AdmissionPorts): void {
@@ -56,7 +58,7 @@ async function refuseQuarantined(input: RolloutInput, ports: AdmissionPorts): Pr
 
 async function refuseUnmetPrerequisites(input: RolloutInput, ports: AdmissionPorts): Promise<void> {
   if (!ports.config.execution.enable_rollout_sequencing) return;
-  const before = ports.config.batch_order[input.batch] ?? [];
+  const before = ports.config.batch_order[splitBatch(input.batch).batch] ?? [];
   const unmet = await Promise.all(
     before.map(async (batch) =>
       unmetPrerequisite(batch, await ports.registry.batch(batch), input.target, input.version),

@@ -2,7 +2,7 @@ import { settingsFor } from '../../config/load.js';
 import type { ValidationSettings } from '../../config/schema.js';
 import type { Cluster } from '../../domain/cluster.js';
 import { afterVerdict, type Judged, obeyRequest, type StepResult } from '../../domain/next-step.js';
-import type { Direction, Rollout } from '../../domain/rollout.js';
+import { type Direction, type Rollout, splitBatch } from '../../domain/rollout.js';
 import type { Ports } from '../../ports/index.js';
 import { iso, loadRollout, updateRollout } from './record.js';
 
@@ -45,7 +45,10 @@ export function batchSettings(
   rollout: Pick<Rollout, 'batch'>,
   clusters: readonly Cluster[],
 ): ValidationSettings {
-  return settingsFor(ports.config, { environment: clusters[0]?.environment ?? '', batch: rollout.batch });
+  return settingsFor(ports.config, {
+    environment: clusters[0]?.environment ?? '',
+    batch: splitBatch(rollout.batch).batch,
+  });
 }
 
 /** The version that a cluster must run in this direction. */

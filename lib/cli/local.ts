@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { parse } from 'yaml';
+import { ENV } from '../config/names.js';
+import { parseRegistry } from '../config/registry-format.js';
+import { UsageError } from '../domain/errors.js';
+import { localAws } from '../local/environment.js';
+import type { LocalFleet } from '../simulation/fleet.js';
+import type { Scenario } from '../simulation/scenario.js';
+import { guarded } from './errors.js';
+import type { Io } from './io.js';
+
+const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
+
+interface LocalOptions {
+  data?: string;
+  port?: string;
+  clusters?: string;
+  tree?: string;
+  scenario?: string;
+  people?: boolean;
+}
+
+/** `guard local`: the engine and the fleet of the demo, for stock tools, until it is stopped. */
+export function register(program: Command, io: Io): void {
+  program
+    .command('local')
+    .description(
+      'the embedded engine and the simulated fleet, for the AWS CLI, kubectl, curl and the guard commands',
+    )
+    .option('--data <dir>', 'keep tables, executions and the fleet here; a new start goes on where it was')
+    .option(
+      '--port <number>',
+      'port of the AWS endpoint; GitLab, Datadog and Kubernetes take the three after it',
+    )
+    .option('--clusters <file>', 'your own clusters, in the registry format')
+    .option('--tree <dir>', 'your own GitOps tree')
+    .option('--scenario <file>', 'latency and faults of the simulation (YAML)')
+    .option('--people', 'simulated reviewers merge by themselves')
+    .action((options: LocalOptions) => guarded(io, () => local(options, io)));
+}
+
+async function local(options: LocalOptions, io: Io): Promise<void> {
+  const port = options.port === undefined ? 0 : Number(options.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_532)
+    throw new UsageError(`--port ${options.port}: a number from 1 to 65532`);
+  const file = options.clusters ? resolve(io.cwd, options.clusters) : `${EXAMPLES}clusters.json`;
+  if (!existsSync(file)) throw new UsageError(`${options.clusters}: no such file`);
+  const { startLocalFleet } = await import('../simulation/fleet.js');
+  const dataDir = options.data ? resolve(io.cwd, options.data) : undefined;
+  const kept = dataDir ? keptPorts(dataDir) : {};
+  const folder = dataDir ?? resolve(io.cwd, '.guard');
+  mkdirSync(folder, { recursive: true });
+  const fleet = await startLocalFleet({
+    clusters: parseRegistry(
+      readFileSync(file, 'utf8'),
+      options.clusters ?? 'examples/clusters.json',
+      '2026-06-01T00:00:00Z',
+    ),
+    configText: readFileSync(`${EXAMPLES}guard.yaml`, 'utf8'),
+    tree: options.tree ? resolve(io.cwd, options.tree) : `${EXAMPLES}fleet`,
+    scenario: options.scenario
+      ? (parse(readFileSync(resolve(io.cwd, options.scenario), 'utf8')) as Scenario)
+      : { seed: 7 },
+    people: options.people === true,
+    ownBatches: options.clusters !== undefined,
+    ...(dataDir ? { dataDir } : {}),
+    ports: port > 0 ? { aws: port, gitlab: port + 1, datadog: port + 2, kubernetes: port + 3 } : kept,
+    logFile: join(folder, 'guard.log'),
+  });
+  const environment = writeFiles(fleet, folder);
+  io.out(welcome(fleet, environment, folder));
+  await new Promise<void>((done) => {
+    process.once('SIGINT', done);
+    process.once('SIGTERM', done);
+  });
+  await fleet.stop();
+}
+
+/** The same addresses after a restart: what runs keeps links to them. */
+function keptPorts(dataDir: string): {
+  aws?: number;
+  gitlab?: number;
+  datadog?: number;
+  kubernetes?: number;
+} {
+  const file = join(dataDir, 'ports.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>) : {};
+}
+
+function writeFiles(fleet: LocalFleet, folder: string): string {
+  const portOf = (url: string) => Number(new URL(url).port);
+  const ports = {
+    aws: portOf(fleet.engine.endpoint),
+    gitlab: portOf(fleet.gitlab.url),
+    datadog: portOf(fleet.datadog.url),
+    kubernetes: portOf(fleet.kubernetes.url),
+  };
+  writeFileSync(join(folder, 'ports.json'), JSON.stringify(ports));
+  const config = join(folder, 'guard.yaml');
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(config, fleet.configText);
+  writeFileSync(kubeconfig, fleet.kubernetes.kubeconfig(), { mode: 0o600 });
+  const variables: Record<string, string> = {
+    ...localAws(fleet.engine.endpoint, 'us-east-1'),
+    [ENV.configFile]: config,
+    KUBECONFIG: kubeconfig,
+  };
+  const environment = join(folder, 'env');
+  writeFileSync(
+    environment,
+    `${Object.entries(variables)
+      .map(([name, value]) => `export ${name}='${value}'`)
+      .join('\n')}\n`,
+  );
+  return environment;
+}
+
+function welcome(fleet: LocalFleet, environment: string, folder: string): string {
+  const first = fleet.clusters[0]!.cluster_id;
+  const batch = fleet.clusters[0]!.batch_id;
+  return `GUARD is running on this machine with ${fleet.clusters.length} simulated clusters. Stop it with Ctrl-C.
+
+  AWS         ${fleet.engine.endpoint}   Step Functions, DynamoDB, Secrets Manager, STS, EKS, EventBridge
+  GitLab      ${fleet.gitlab.url}   a page in the browser; REST API with PRIVATE-TOKEN glpat-local-you
+  Datadog     ${fleet.datadog.url}
+  Kubernetes  ${fleet.kubernetes.url}/clusters/NAME
+  Webhook     ${fleet.engine.webhookUrl}
+  Log         ${join(folder, 'guard.log')}
+
+In another shell:
+
+  source ${environment}
+  npx guard list
+  npx guard run --batch ${batch} --target-version 1.30.2
+  aws stepfunctions list-executions --state-machine-arn ${fleet.engine.stateMachineArn('guard-rollout')}
+  kubectl --context ${first} get helmreleases,kustomizations,pods,deployments -A`;
+}
