@@ -174,6 +174,43 @@ export const configSchema = z.strictObject({
     .record(z.string(), z.array(name))
     .default({})
     .describe('Which batches must be proven at this version first'),
+  schedules: z
+    .array(
+      z.strictObject({
+        name: z
+          .string()
+          .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'letters, digits, - and _, at most 40' })
+          .describe('Executions that it starts are called by this name and their time'),
+        target: name.default('istio'),
+        version: name,
+        batch: name,
+        cron: name.describe('Six fields, as EventBridge Scheduler has them: 0 6 ? * TUE *'),
+        time_zone: name.default('UTC').describe('IANA name, such as Europe/Berlin'),
+        window_minutes: z
+          .number()
+          .int()
+          .min(0)
+          .max(1440)
+          .default(0)
+          .describe('It starts at some time within this window; 0: on time'),
+        enabled: z.boolean().default(true),
+      }),
+    )
+    .default([])
+    .describe('Rollouts that are started at a time; each waits for its merge as any other'),
+  network: z
+    .strictObject({
+      vpc_id: name,
+      subnet_ids: z.array(name).min(1),
+      availability_zones: z.array(name).min(1).describe('Of the subnets, in their order'),
+      security_group_ids: z.array(name).default([]).describe('None: one that lets everything out, nothing in'),
+      endpoints: z
+        .boolean()
+        .default(false)
+        .describe('Create interface endpoints, for subnets without a way to the public AWS APIs'),
+    })
+    .optional()
+    .describe('Only for clusters or a GitLab that are reached from a VPC alone'),
   logging: z
     .strictObject({
       level: z.enum(['DEBUG', 'INFO', 'WARNING', 'ERROR']).default('INFO'),
