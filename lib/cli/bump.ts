@@ -5,6 +5,7 @@ import { RefusedError, UsageError } from '../domain/errors.js';
 import { isExactVersion } from '../domain/version.js';
 import { type Bump, bumpFiles } from '../gitops/bump.js';
 import { LIMITS } from '../gitops/tree.js';
+import { parseUpgradeSpec, type UpgradeSpec } from '../gitops/upgrade-spec.js';
 import { gitopsTarget } from '../targets/gitops.js';
 import { guarded } from './errors.js';
 import { EXIT, type Io } from './io.js';
@@ -13,7 +14,8 @@ import { writeAll } from './write-files.js';
 
 interface Options {
   target: string;
-  to: string;
+  to?: string;
+  spec?: string;
   json?: boolean;
   write?: boolean;
 }
@@ -25,7 +27,8 @@ export function register(program: Command, io: Io): void {
     .description("move a target's version tokens in single files; shows the diff, changes nothing else")
     .argument('<file...>', 'manifests')
     .requiredOption('--target <name>', 'what is upgraded: istio, cert-manager, ..., or helm:CHART')
-    .requiredOption('--to <version>', 'one exact version')
+    .option('--to <version>', 'one exact version')
+    .option('--spec <file>', 'an upgrade spec: version, and updates as a list of {path, value}')
     .option('--write', 'make the change, all files or none')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExit codes: 0 it can be made, 3 refused (nothing is written), 2 usage.')
@@ -34,12 +37,15 @@ export function register(program: Command, io: Io): void {
 
 function run(given: readonly string[], options: Options, io: Io): void {
   const target = gitopsTarget(options.target);
-  if (!isExactVersion(options.to)) {
-    throw new UsageError(`--to ${options.to}: is not one exact version; give one such as 1.30.2`);
-  }
+  const spec = options.spec === undefined ? undefined : readSpec(options.spec, io.cwd);
+  const to = options.to ?? spec?.version;
+  if (to === undefined) throw new UsageError('give the version with --to, or an upgrade spec with --spec');
+  if (!isExactVersion(to))
+    throw new UsageError(`--to ${to}: is not one exact version; give one such as 1.30.2`);
+  if (spec && spec.version !== to) throw new UsageError(`--to ${to}: ${options.spec} says ${spec.version}`);
   const files = new Map<string, string>();
   for (const path of given) files.set(path, load(path, io.cwd));
-  const bump = bumpFiles(files, target, options.to);
+  const bump = bumpFiles(files, target, to, spec?.updates);
   if (options.json) {
     const { edits, skipped, diff } = bump;
     io.out(JSON.stringify({ edits, skipped, diff }, null, 2));
@@ -53,6 +59,12 @@ function run(given: readonly string[], options: Options, io: Io): void {
   // A link is written where it leads: renaming over it would replace it by a file.
   writeAll(bump.files, (path) => realpathSync(resolve(io.cwd, path)));
   if (!options.json) io.out(`${bump.files.length} ${bump.files.length === 1 ? 'file' : 'files'} written`);
+}
+
+function readSpec(path: string, cwd: string): UpgradeSpec {
+  const text = readText(resolve(cwd, path), path);
+  if (text === undefined) throw new UsageError(`${path}: is not UTF-8`);
+  return parseUpgradeSpec(text, path);
 }
 
 function load(path: string, cwd: string): string {

@@ -15,6 +15,7 @@ import type { Token } from './token.js';
 import { locate, scalarToken } from './token.js';
 import type { Tree } from './tree.js';
 import { LIMITS } from './tree.js';
+import { type LocatedUpdate, locateUpdates, type SpecUpdate } from './upgrade-spec.js';
 import { sameNumber, shapeOf, spellLike } from './version-text.js';
 
 export interface Skipped {
@@ -38,8 +39,17 @@ type Found =
   | { readonly kind: 'edit'; readonly token: Token; readonly to: string }
   | { readonly kind: 'skip'; readonly skipped: Skipped; readonly refuses: boolean };
 
-/** The single-file form: moves the target's version tokens that these files themselves show. Pure. */
-export function bumpFiles(files: Tree, target: TargetGitops, to: string): Bump {
+/**
+ * The single-file form: moves the target's version tokens that these files themselves show. `updates` of an
+ * upgrade spec are written as they say and win over a token at the same place. Pure.
+ * @throws UsageError when an update has no place
+ */
+export function bumpFiles(
+  files: Tree,
+  target: TargetGitops,
+  to: string,
+  updates: readonly SpecUpdate[] = [],
+): Bump {
   const refused: string[] = [];
   if (!isExactVersion(to)) refused.push(`--to ${to} is not one exact version; give one such as 1.30.2`);
   for (const [file, text] of files) {
@@ -47,14 +57,21 @@ export function bumpFiles(files: Tree, target: TargetGitops, to: string): Bump {
       refused.push(`${file} is too large: more than ${LIMITS.fileCharacters} characters`);
   }
   if (refused.length > 0) return { edits: [], skipped: [], files: [], refused, diff: '' };
-  const found = findAll(files, target, to);
+  const extra = updates.length > 0 ? locateUpdates(new Repository(files), files.keys(), updates) : [];
+  const taken = new Set(extra.map((one) => `${one.file}#${one.doc}#${one.path}`));
+  const found = findAll(files, target, to).filter((one) => !taken.has(keyOf(one)));
   const edits = unique(found.flatMap((one) => (one.kind === 'edit' ? [one] : [])));
   const skipped = found.flatMap((one) => (one.kind === 'skip' ? [one.skipped] : []));
   const against = found.flatMap((one) => (one.kind === 'skip' && one.refuses ? [one.skipped] : []));
   for (const one of against) refused.push(`${one.file} ${one.path}: ${one.value} ${one.reason}`);
-  if (found.length === 0)
+  if (found.length === 0 && extra.length === 0)
     refused.push(`no version of ${target.name} was found in ${[...files.keys()].join(', ')}`);
-  else if (edits.length === 0 && against.length === 0 && !skipped.some((one) => one.reason === ALREADY)) {
+  else if (
+    edits.length === 0 &&
+    extra.length === 0 &&
+    against.length === 0 &&
+    !skipped.some((one) => one.reason === ALREADY)
+  ) {
     refused.push(
       `no version of ${target.name} can be written here: ${skipped[0]!.path} ${skipped[0]!.reason}`,
     );
@@ -67,7 +84,7 @@ export function bumpFiles(files: Tree, target: TargetGitops, to: string): Bump {
     }));
     return { edits: [], skipped: [...skipped, ...held], files: [], refused, diff: '' };
   }
-  return finish(files, target, to, edits, skipped);
+  return finish(files, target, to, edits, skipped, extra);
 }
 
 const ALREADY = 'is this version already';
@@ -78,17 +95,22 @@ function finish(
   to: string,
   edits: readonly { token: Token; to: string }[],
   skipped: readonly Skipped[],
+  extra: readonly LocatedUpdate[],
 ): Bump {
   const changed: FileEdit[] = [];
   for (const [path, before] of files) {
     const splices: Splice[] = edits
       .filter(({ token }) => token.file === path)
       .map(({ token, to: text }) => ({ file: path, start: token.start, end: token.end, text }));
+    for (const { file, start, end, text } of extra)
+      if (file === path) splices.push({ file, start, end, text });
     if (splices.length > 0) changed.push({ path, before, content: spliceText(before, splices) });
   }
   const after = new Map(files);
   for (const file of changed) after.set(file.path, file.content!);
-  const left = findAll(after, target, to).find((one) => one.kind === 'edit');
+  const left = findAll(after, target, to).find(
+    (one) => one.kind === 'edit' && !extra.some((update) => update.path === one.token.path),
+  );
   if (left?.kind === 'edit') {
     const refused = [
       `${left.token.file} ${left.token.path} would still be ${left.token.text} after the edit`,
@@ -96,12 +118,20 @@ function finish(
     return { edits: [], skipped, files: [], refused, diff: '' };
   }
   return {
-    edits: edits.map(({ token, to: text }) => ({ ...placeOf(token), from: token.text, to: text })),
+    edits: [
+      ...edits.map(({ token, to: text }) => ({ ...placeOf(token), from: token.text, to: text })),
+      ...extra.map(({ file, doc, path, from, to: text }) => ({ file, doc, path, from, to: text })),
+    ],
     skipped,
     files: changed,
     refused: [],
     diff: unifiedDiff(changed),
   };
+}
+
+function keyOf(found: Found): string {
+  const { file, doc, path } = found.kind === 'edit' ? found.token : found.skipped;
+  return `${file}#${doc}#${path}`;
 }
 
 function placeOf(token: Token): { file: string; doc: number; path: string } {

@@ -6,8 +6,9 @@ import { unifiedDiff } from './diff.js';
 import { spliceTree } from './edit.js';
 import type { FleetMember } from './fleet.js';
 import { strangers } from './fleet.js';
+import { formatPath } from './node.js';
 import { orderWarnings } from './order.js';
-import { reachOf } from './reach.js';
+import { reachOf, usersOf } from './reach.js';
 import type { Repository } from './repository.js';
 import { repositoryOf } from './repository.js';
 import type { Hit, HitClass, Resolution } from './resolve.js';
@@ -126,6 +127,7 @@ class Planner {
       if ('reason' in change) this.refused.push(change);
       else this.add(change);
     }
+    this.addCoupledReach(reach, everyone);
     const narrow = this.checkReach(reach);
     if (this.refused.length > 0) return this.result(reach, [], []);
     const made = structuralChange(this.repository, this.request, everyone, before, [...narrow.wide]);
@@ -248,6 +250,15 @@ class Planner {
       );
       return;
     }
+    const lent = token.shared?.aliases.find((at) => !/^(?:version|tag)$/.test(String(at.segment)));
+    if (lent) {
+      this.refuse(
+        `${where} carries the anchor &${token.shared?.name}, which also sets ${formatPath(lent)}`,
+        [id],
+        'write the two values apart first',
+      );
+      return;
+    }
     const text = textFor(token, wanted);
     if (text === undefined) {
       this.refuse(
@@ -271,6 +282,17 @@ class Planner {
         [member.cluster_id],
         'correct flux_config_path in the registry, or remove it',
       );
+    }
+  }
+
+  /** A coupled place decides no version, so its reach is who uses its file. */
+  private addCoupledReach(reach: Map<string, Set<string>>, everyone: readonly FleetMember[]): void {
+    const coupled = [...this.changes.values()].filter((change) => change.coupled !== undefined);
+    if (coupled.length === 0) return;
+    const users = usersOf(this.repository, everyone);
+    for (const { token, clusters } of coupled) {
+      const all = users.get(token.file) ?? users.get(`${token.file}#${token.doc}`) ?? [];
+      reach.set(token.id, new Set([...clusters, ...all]));
     }
   }
 

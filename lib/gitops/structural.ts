@@ -1,10 +1,11 @@
 import type { PlanedSplice } from './commits.js';
 import type { FleetMember } from './fleet.js';
-import { viewsOf } from './fleet.js';
 import type { Insertion } from './insert.js';
 import { insertInto } from './insert.js';
 import { itemsAt, textAt } from './node.js';
 import type { Change, PlanRequest, Refusal } from './plan.js';
+import type { Users } from './reach.js';
+import { usersOf } from './reach.js';
 import type { Repository } from './repository.js';
 import type { Hit, Resolution } from './resolve.js';
 import type { Resource } from './resource.js';
@@ -53,6 +54,13 @@ export function structuralChange(
       const hits = (before.get(cluster)?.hits ?? []).filter(
         (hit) => hit.deciding && hit.token?.id === change.token.id,
       );
+      if (hits.length === 0) {
+        refused.push({
+          reason: `${change.token.file} ${change.token.path} is shared with clusters outside the wave, and must move with it`,
+          clusters: [cluster],
+          hint: 'give the wave its own copy first, or move all clusters together',
+        });
+      }
       for (const hit of hits) {
         const problem = seatFor(hit, change, request, users, seats);
         if (problem) {
@@ -71,27 +79,6 @@ export function structuralChange(
   }
   if (refused.length > 0) return { refused };
   return write(repository, seats);
-}
-
-type Users = ReadonlyMap<string, ReadonlySet<string>>;
-
-/** Which clusters use a Flux Kustomization's document (`file#doc`) or a kustomization file. */
-function usersOf(repository: Repository, everyone: readonly FleetMember[]): Users {
-  const users = new Map<string, Set<string>>();
-  const add = (key: string, cluster: string): void => {
-    const known = users.get(key);
-    if (known) known.add(cluster);
-    else users.set(key, new Set([cluster]));
-  };
-  for (const member of everyone) {
-    for (const { items } of viewsOf(repository, member).views) {
-      for (const { resource } of items) {
-        add(`${resource.file}#${resource.doc}`, member.cluster_id);
-        for (const file of resource.via) add(file, member.cluster_id);
-      }
-    }
-  }
-  return users;
 }
 
 function seatFor(
