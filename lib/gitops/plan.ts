@@ -6,6 +6,7 @@ import { unifiedDiff } from './diff.js';
 import { spliceTree } from './edit.js';
 import type { FleetMember } from './fleet.js';
 import { strangers } from './fleet.js';
+import { namedElsewhere, versionedFolders, versionedValues } from './folders.js';
 import { formatPath } from './node.js';
 import { orderWarnings } from './order.js';
 import { reachOf, usersOf } from './reach.js';
@@ -84,6 +85,8 @@ export interface Change {
   readonly clusters: Set<string>;
   /** Why it moves with the others; `undefined` for a version's own place. */
   readonly coupled?: string;
+  /** Its reach is who uses its file, not who takes a version from it. */
+  readonly byFile?: boolean;
 }
 
 /** Computes the change that moves exactly the wave, or says why there is none. Pure; throws only on faults. */
@@ -98,6 +101,7 @@ class Planner {
   private readonly warnings = new Set<string>();
   private readonly rows: PlannedCluster[] = [];
   private readonly changes = new Map<string, Change>();
+  private readonly renames = new Map<string, { next: string; by: string }>();
 
   constructor(request: PlanRequest) {
     this.request = request;
@@ -146,17 +150,22 @@ class Planner {
       ...made.splices,
     ];
     const after = spliceTree(this.request.tree, splices);
-    for (const [path, content] of made.files) {
+    const files = new Map(made.files);
+    for (const [old, { next, by }] of this.renames) {
+      files.set(next, after.get(old));
+      if (!namedElsewhere(this.repository, old, by)) files.set(old, undefined);
+    }
+    for (const [path, content] of files) {
       if (content === undefined) after.delete(path);
       else after.set(path, content);
     }
-    if (splices.length > 0 || made.files.size > 0) {
+    if (splices.length > 0 || files.size > 0) {
       const problems = verifyChange(this.repository, after, this.request, everyone, before);
       this.refused.push(...problems);
       for (const warning of orderWarnings(this.request, before)) this.warnings.add(warning);
     }
     if (this.refused.length > 0) return this.result(reach, [], []);
-    return this.result(reach, narrow.own, commitsOf(this.request, splices, made.files), made.described);
+    return this.result(reach, narrow.own, commitsOf(this.request, splices, files), made.described);
   }
 
   private checkWave(): void {
@@ -216,11 +225,55 @@ class Planner {
       return;
     }
     this.checkHint(member, deciding);
-    for (const hit of deciding) this.hit(id, to, hit);
+    for (const hit of deciding) {
+      if (!this.folders(id, to, hit)) this.hit(id, to, hit);
+    }
     for (const note of resolution.reason && resolution.class !== 'cannot-tell' ? [resolution.reason] : []) {
       if (resolution.class === 'literal' || resolution.class === 'variable')
         this.warnings.add(`${id}: ${note}`);
     }
+  }
+
+  /** Paths named after the version move with it. True: a folder decides, and the place inside it stays. */
+  private folders(id: string, to: string, hit: Hit): boolean {
+    if (hit.class !== 'literal' && hit.class !== 'variable') return false;
+    if (sameNumber(hit.value, to)) return false;
+    const { target } = this.request;
+    let decides = false;
+    for (const found of versionedFolders(this.repository, hit, to, target)) {
+      const inside = isUnder(hit.file, found.old);
+      if (inside) decides = true;
+      if (found.exists) {
+        const coupled = inside ? undefined : 'a folder of the same version';
+        this.add({
+          token: found.token,
+          to: found.to,
+          plane: hit.plane,
+          clusters: new Set([id]),
+          byFile: true,
+          ...(coupled ? { coupled } : {}),
+        });
+      } else {
+        this.refuse(
+          `${found.token.file} ${found.token.path}: the folder ${found.old} is named after the version, and ${found.next} is not in this tree`,
+          [id],
+          'add the folder of the new version first (copy the old one and bump it), then plan again',
+        );
+      }
+    }
+    for (const found of versionedValues(this.repository, hit, to, target)) {
+      const coupled = 'a values file named after the version';
+      this.add({
+        token: found.token,
+        to: found.to,
+        plane: hit.plane,
+        clusters: new Set([id]),
+        byFile: true,
+        coupled,
+      });
+      if (!found.exists) this.renames.set(found.old, { next: found.next, by: found.token.file });
+    }
+    return decides;
   }
 
   private hit(id: string, to: string, hit: Hit): void {
@@ -287,7 +340,9 @@ class Planner {
 
   /** A coupled place decides no version, so its reach is who uses its file. */
   private addCoupledReach(reach: Map<string, Set<string>>, everyone: readonly FleetMember[]): void {
-    const coupled = [...this.changes.values()].filter((change) => change.coupled !== undefined);
+    const coupled = [...this.changes.values()].filter(
+      (change) => change.coupled !== undefined || change.byFile,
+    );
     if (coupled.length === 0) return;
     const users = usersOf(this.repository, everyone);
     for (const { token, clusters } of coupled) {
