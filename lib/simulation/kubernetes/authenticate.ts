@@ -1,0 +1,59 @@
+import { timingSafeEqual } from 'node:crypto';
+import { eksNameOf } from '../../domain/cluster.js';
+import type { SimulatedCluster } from '../clusters/cluster.js';
+import { isSignedFor, readToken } from './token.js';
+
+/** The status with which a caller is refused, or `undefined`. */
+export type Authenticate = (
+  cluster: SimulatedCluster,
+  authorization: string | undefined,
+) => 401 | 403 | undefined;
+
+/** Who has an access key; with its secret the token's signature is verified too. */
+export type Identify = (
+  accessKeyId: string,
+) => { readonly roleArn: string; readonly secretAccessKey?: string } | undefined;
+
+/**
+ * Bearer tokens as EKS takes them: made by the role that has an access entry, here the registry's. A token's age is
+ * real time, because handlers presign in real time.
+ */
+export function createAuthenticate(options: {
+  adminToken: (cluster: string) => string;
+  identify: Identify;
+}): Authenticate {
+  /** Tokens that were read before: real epoch milliseconds of their end, and their access key. */
+  const known = new Map<string, { readonly expires: number; readonly accessKeyId: string }>();
+
+  function keyOf(token: string, cluster: string): string | undefined {
+    const id = `${cluster} ${token}`;
+    const now = Date.now();
+    const before = known.get(id);
+    if (before !== undefined) return now < before.expires ? before.accessKeyId : undefined;
+    try {
+      const read = readToken(token, now);
+      const secret = options.identify(read.accessKeyId)?.secretAccessKey;
+      if (secret !== undefined && !isSignedFor(read, cluster, secret)) return undefined;
+      if (known.size > 1000) known.clear();
+      known.set(id, read);
+      return read.accessKeyId;
+    } catch {
+      return undefined;
+    }
+  }
+
+  return ({ cluster }, authorization) => {
+    // Nobody at all is system:anonymous, who may do nothing.
+    if (authorization === undefined) return 403;
+    const token = /^Bearer (\S+)$/.exec(authorization)?.[1];
+    if (token === undefined) return 401;
+    if (same(token, options.adminToken(cluster.cluster_id))) return undefined;
+    const key = keyOf(token, eksNameOf(cluster));
+    const role = key === undefined ? undefined : options.identify(key)?.roleArn;
+    return role !== undefined && role === cluster.aws_role_arn ? undefined : 401;
+  };
+}
+
+function same(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
