@@ -48,7 +48,7 @@ export function istioCrds(version: string): readonly Entry[] {
 
 function crdOf(group: string, kind: string): KubeObject {
   const singular = kind.toLowerCase();
-  const plural = singular.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}s`;
+  const plural = /[^aeiou]y$/.test(singular) ? `${singular.slice(0, -1)}ies` : `${singular}s`;
   const versions = VERSIONS[kind] ?? ['v1alpha3', 'v1beta1', 'v1'];
   const stored = versions.at(-1)!;
   const now = '2026-01-05T08:00:00Z';
