@@ -1,7 +1,7 @@
 import { embedded } from './embedded.js';
+import { proves } from './match.js';
 import type { Node, ScalarNode } from './node.js';
 import { get, isList, isMap, isScalar, itemsAt, textAt } from './node.js';
-import { proves } from './resolve.js';
 import { groupOf } from './resource.js';
 import type { TargetComponent, TargetGitops } from './target.js';
 

@@ -356,13 +356,14 @@ class Planner {
     const wide: Change[] = [];
     for (const change of this.changes.values()) {
       const all = reach.get(change.token.id) ?? change.clusters;
-      const outside = [...all].filter((id) => !this.request.wave.has(id)).sort();
+      const goal = this.request.wave.get([...change.clusters][0] ?? '') ?? '';
+      const outside = [...all].filter((id) => !sameNumber(this.request.wave.get(id) ?? '', goal)).sort();
       if (outside.length === 0) {
         own.push(change);
       } else if (this.request.structural) wide.push(change);
       else {
         this.refuse(
-          `${change.token.file} ${change.token.path} also decides for clusters outside the wave`,
+          `${change.token.file} ${change.token.path} also decides for clusters that do not go there`,
           outside,
           'add them to the wave, give the wave its own override, or use --structural',
         );
