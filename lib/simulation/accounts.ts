@@ -1,13 +1,23 @@
 import { eksNameOf } from '../domain/cluster.js';
 import type { Accounts } from '../local/aws/accounts.js';
-import { addressOf, byEksName, type RunningClusters } from './clusters/index.js';
+import type { SimulatedCluster } from './clusters/cluster.js';
 import { hexadecimal } from './clusters/random.js';
+import { addressOf } from './kubernetes/kubeconfig.js';
+
+/** Where the clusters are, and their certificate (PEM). */
+export interface Fleet {
+  readonly url: string;
+  readonly ca: string;
+  /** By cluster_id. */
+  readonly byId: ReadonlyMap<string, SimulatedCluster>;
+}
 
 /** The AWS accounts of the fleet: the roles that GUARD assumes there, and their EKS clusters. */
-export function createAccounts(clusters: RunningClusters): Accounts {
+export function createAccounts({ url, ca, byId }: Fleet): Accounts {
+  const all = [...byId.values()];
   return {
     role(arn) {
-      const owned = [...clusters.byId.values()].filter(({ cluster }) => cluster.aws_role_arn === arn);
+      const owned = all.filter(({ cluster }) => cluster.aws_role_arn === arn);
       const faults = owned.map((cluster) => cluster.faults());
       // A role may be shared by clusters: one that refuses refuses for all of them.
       if (owned.length === 0 || faults.some((fault) => fault.roleRefused === true)) return undefined;
@@ -16,7 +26,7 @@ export function createAccounts(clusters: RunningClusters): Accounts {
     },
 
     cluster(name, region) {
-      const found = byEksName(clusters, name, region);
+      const found = all.find(({ cluster }) => eksNameOf(cluster) === name && cluster.region === region);
       if (found === undefined) return undefined;
       const { cluster } = found;
       const account = cluster.aws_role_arn.split(':')[4] ?? '';
@@ -26,8 +36,8 @@ export function createAccounts(clusters: RunningClusters): Accounts {
         arn: `arn:aws:eks:${region}:${account}:cluster/${eksNameOf(cluster)}`,
         version: /^v(\d+\.\d+)/.exec(found.kubernetesVersion)?.[1],
         platformVersion: 'eks.12',
-        endpoint: addressOf(clusters.url, cluster.cluster_id),
-        certificateAuthority: { data: Buffer.from(clusters.ca).toString('base64') },
+        endpoint: addressOf(url, cluster.cluster_id),
+        certificateAuthority: { data: Buffer.from(ca).toString('base64') },
         status: 'ACTIVE',
         health: { issues: [] },
         resourcesVpcConfig: {

@@ -1,7 +1,8 @@
-import { eksNameOf } from '../../domain/cluster.js';
+import type { Accounts } from '../../local/aws/accounts.js';
+import { createAccounts } from '../accounts.js';
 import type { Identify } from '../kubernetes/authenticate.js';
 import { certificates } from '../kubernetes/certificates.js';
-import { kubeconfigOf } from '../kubernetes/kubeconfig.js';
+import { addressOf, kubeconfigOf } from '../kubernetes/kubeconfig.js';
 import { type SeenRequest, serveKubernetes } from '../kubernetes/server.js';
 import type { World } from '../world.js';
 import { SimulatedCluster } from './cluster.js';
@@ -16,7 +17,7 @@ export interface StartOptions {
 }
 
 /** The simulated EKS clusters and the HTTPS server that is all their API servers. */
-export interface RunningClusters {
+export interface SimulatedClusters {
   readonly world: World;
   /** Base address; a cluster is at `/clusters/<cluster_id>`. */
   readonly url: string;
@@ -24,6 +25,8 @@ export interface RunningClusters {
   readonly ca: string;
   /** By cluster_id. */
   readonly byId: ReadonlyMap<string, SimulatedCluster>;
+  /** What STS and EKS know of the clusters. */
+  readonly accounts: Accounts;
   /** What the API servers were asked, in order. */
   readonly requests: readonly SeenRequest[];
   /** A kubeconfig of all clusters, with an administrator's token each. */
@@ -35,7 +38,7 @@ export interface RunningClusters {
   stop(): Promise<void>;
 }
 
-export async function startClusters(world: World, options: StartOptions): Promise<RunningClusters> {
+export async function startClusters(world: World, options: StartOptions): Promise<SimulatedClusters> {
   const issued = await certificates(options.dataDir);
   const base64 = (pem: string) => Buffer.from(pem).toString('base64');
   const webhookCa = { valid: base64(issued.webhook.valid), expired: base64(issued.webhook.expired) };
@@ -56,6 +59,7 @@ export async function startClusters(world: World, options: StartOptions): Promis
     url: face.url,
     ca: issued.ca,
     byId,
+    accounts: createAccounts({ url: face.url, ca: issued.ca, byId }),
     requests: face.requests,
     adminToken,
     kubeconfig() {
@@ -69,20 +73,4 @@ export async function startClusters(world: World, options: StartOptions): Promis
     replay: (command) => face.replay(command),
     stop: () => face.stop(),
   };
-}
-
-/** Address of a cluster's API server. */
-export function addressOf(url: string, cluster: string): string {
-  return `${url}/clusters/${encodeURIComponent(cluster)}`;
-}
-
-/** The cluster with this EKS name in this region. */
-export function byEksName(
-  clusters: RunningClusters,
-  name: string,
-  region: string,
-): SimulatedCluster | undefined {
-  return [...clusters.byId.values()].find(
-    ({ cluster }) => eksNameOf(cluster) === name && cluster.region === region,
-  );
 }

@@ -16,18 +16,20 @@ export type Identify = (
 
 /**
  * Bearer tokens as EKS takes them: made by the role that has an access entry, here the registry's. A token's age is
- * real time, because handlers presign in real time.
+ * simulated time: handlers presign with the engine's clock.
  */
 export function createAuthenticate(options: {
   adminToken: (cluster: string) => string;
   identify: Identify;
+  /** Epoch milliseconds, simulated. */
+  now: () => number;
 }): Authenticate {
-  /** Tokens that were read before: real epoch milliseconds of their end, and their access key. */
+  /** Tokens that were read before: when they end, and their access key. */
   const known = new Map<string, { readonly expires: number; readonly accessKeyId: string }>();
 
   function keyOf(token: string, cluster: string): string | undefined {
     const id = `${cluster} ${token}`;
-    const now = Date.now();
+    const now = options.now();
     const before = known.get(id);
     if (before !== undefined) return now < before.expires ? before.accessKeyId : undefined;
     try {

@@ -20,3 +20,8 @@ export function kubeconfigOf(
     { lineWidth: 0 },
   );
 }
+
+/** Address of a cluster's API server. */
+export function addressOf(url: string, cluster: string): string {
+  return `${url}/clusters/${encodeURIComponent(cluster)}`;
+}
