@@ -11,7 +11,10 @@ export function git(runtime: Runtime): { git: GitHost } {
       createGitHost({
         url: gitlab.url,
         token: () => secrets(runtime).value(name, 'token'),
-        refreshToken: async () => (await secrets(runtime).refresh(name)).text,
+        refreshToken: async () => {
+          await secrets(runtime).refresh(name);
+          return secrets(runtime).value(name, 'token');
+        },
         rateLimit: runtime.rateLimit('gitlab_api'),
         now: runtime.now,
       }),

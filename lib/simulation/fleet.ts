@@ -1,0 +1,209 @@
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { parse, stringify } from 'yaml';
+import { createGitHost } from '../adapters/gitlab/git-host.js';
+import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
+import { connect, type Remote } from '../cli/remote.js';
+import { parseConfig } from '../config/load.js';
+import { ENV } from '../config/names.js';
+import type { Cluster } from '../domain/cluster.js';
+import type { EngineClock } from '../local/clock.js';
+import { createDiscreteClock } from '../local/discrete-clock.js';
+import { type Engine, startEngine } from '../local/engine.js';
+import { startTimeOf } from '../local/kept-time.js';
+import type { GitHost } from '../ports/git-host.js';
+import { type SimulatedClusters, startClusters } from './clusters/index.js';
+import { fileLog, memoryLog } from './command-log.js';
+import { readTree } from './git-objects.js';
+import { type SimulatedDatadog, startDatadog } from './quick/datadog.js';
+import type { SimulatedMergeRequest } from './quick/model.js';
+import { carryOutPeople, type Reaction, simulatePeople } from './quick/people.js';
+import { type SimulatedGitlab, startGitlab } from './quick/server.js';
+import type { Scenario } from './scenario.js';
+import type { World } from './world.js';
+
+/** GUARD's own account, region and secrets on a laptop. None of them is worth anything elsewhere. */
+const REGION = 'us-east-1';
+const ACCOUNT = '111122223333';
+const BEGINNING = Date.parse('2026-06-01T08:00:00Z');
+export const LOCAL_SECRETS = {
+  gitlabToken: 'glpat-local-guard',
+  peopleToken: 'glpat-local-you',
+  webhookToken: 'local-webhook-token',
+  datadog: { api_key: 'local-api-key', app_key: 'local-app-key' },
+} as const;
+
+export interface LocalFleetOptions {
+  readonly clusters: readonly Cluster[];
+  /** guard.yaml; addresses of the outside systems are replaced by the simulated ones. */
+  readonly configText: string;
+  /** Folder whose files are the GitOps tree. */
+  readonly tree: string;
+  readonly scenario: Scenario;
+  /** Simulated reviewers merge by themselves. */
+  readonly people: boolean;
+  readonly react?: (request: SimulatedMergeRequest) => Reaction;
+  /** The batches are not those of the configuration: its batches and their order are left out. */
+  readonly ownBatches?: boolean;
+  readonly dataDir?: string;
+  readonly ports?: { aws?: number; gitlab?: number; datadog?: number; kubernetes?: number };
+  readonly logFile?: string;
+  readonly sweepSeconds?: number;
+}
+
+export interface LocalFleet {
+  readonly clock: EngineClock;
+  readonly engine: Engine;
+  readonly gitlab: SimulatedGitlab;
+  readonly datadog: SimulatedDatadog;
+  readonly kubernetes: SimulatedClusters;
+  readonly clusters: readonly Cluster[];
+  readonly configText: string;
+  /** What the commands use, over the same wires. */
+  readonly remote: Remote;
+  readonly git: GitHost;
+  stop(): Promise<void>;
+}
+
+/** The embedded engine and a simulated fleet around it: GitLab, Datadog, and a Kubernetes API for each cluster. */
+export async function startLocalFleet(options: LocalFleetOptions): Promise<LocalFleet> {
+  const { clusters, scenario, dataDir } = options;
+  const clock = createDiscreteClock({ start: (dataDir ? startTimeOf(dataDir) : undefined) ?? BEGINNING });
+  const commands = dataDir ? fileLog(dataDir) : memoryLog();
+  const latency = scenario.latencyMs === undefined ? {} : { latencyMs: scenario.latencyMs };
+  const ends: (() => unknown)[] = [() => commands.close()];
+  const stop = async () => {
+    for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+  };
+  try {
+    const gitlab = await startGitlab({
+      clock,
+      commands,
+      faults: scenario.gitlab as never,
+      ...latency,
+      port: options.ports?.gitlab,
+      tokens: {
+        [LOCAL_SECRETS.gitlabToken]: { username: 'guard-bot' },
+        [LOCAL_SECRETS.peopleToken]: { username: 'you' },
+      },
+    });
+    ends.push(() => gitlab.stop());
+    const files = readTree(options.tree);
+    for (const handle of new Set(clusters.map((cluster) => cluster.owner_handle.replace(/^@/, ''))))
+      gitlab.model.user(handle);
+    for (const project of new Set(clusters.map((cluster) => cluster.gitlab_repo)))
+      gitlab.model.addProject(project, files, 'main', BEGINNING);
+
+    const world: World = { clock, scenario, fleet: clusters, git: gitlab.model.git, commands };
+    let engine: Engine | undefined;
+    const kubernetes = await startClusters(world, {
+      identify: (accessKeyId) => engine?.identities.identify(accessKeyId),
+      port: options.ports?.kubernetes,
+      dataDir,
+    });
+    ends.push(() => kubernetes.stop());
+    for (const command of commands.past) {
+      if (command.kind === 'people') carryOutPeople(command as never, gitlab.model);
+      else if (!gitlab.replay(command)) kubernetes.replay(command);
+    }
+    const datadog = await startDatadog(world, kubernetes, {
+      port: options.ports?.datadog,
+      keys: LOCAL_SECRETS.datadog,
+    });
+    ends.push(() => datadog.stop());
+
+    const configText = localConfig(options, gitlab.url, datadog.url);
+    const env = { [ENV.config]: configText, [ENV.logFile]: options.logFile ?? '/dev/null' };
+    const started = await startEngine({
+      clock,
+      accounts: kubernetes.accounts,
+      region: REGION,
+      account: ACCOUNT,
+      dataDir,
+      port: options.ports?.aws,
+      env,
+      schedules: [{ handler: 'Sweep', everySeconds: options.sweepSeconds ?? 300 }],
+      ...latency,
+    });
+    engine = started;
+    ends.push(() => started.stop());
+    await createSecrets();
+    const io = {
+      out: () => undefined,
+      err: () => undefined,
+      exit: () => undefined,
+      color: false,
+      cwd: '.',
+      env: { ...process.env, ...env },
+    };
+    const remote = await connect(io, {});
+    await importClusters(remote, clusters);
+    for (const project of gitlab.model.projects) {
+      gitlab.model.hooks.set(project, [
+        { id: 1, url: started.webhookUrl, token: LOCAL_SECRETS.webhookToken, failures: 0 },
+      ]);
+    }
+    if (options.people)
+      simulatePeople({
+        clock,
+        model: gitlab.model,
+        commands,
+        ...(options.react ? { react: options.react } : {}),
+      });
+    gitlab.goLive();
+    const git = createGitHost({
+      url: gitlab.url,
+      token: async () => LOCAL_SECRETS.gitlabToken,
+      now: () => clock.now(),
+    });
+    return { clock, engine: started, gitlab, datadog, kubernetes, clusters, configText, remote, git, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The user's configuration with the addresses of the simulated systems. */
+function localConfig(
+  { configText, ownBatches }: LocalFleetOptions,
+  gitlabUrl: string,
+  datadogUrl: string,
+): string {
+  const config = parse(configText) as Record<string, Record<string, unknown>>;
+  config.gitlab = { ...config.gitlab, url: gitlabUrl };
+  config.datadog = { ...config.datadog, api_url: datadogUrl };
+  config.rate_limits = { gitlab_api: 60_000, datadog_api: 60_000, aws_api: 60_000 };
+  if (ownBatches) {
+    delete config.batches;
+    delete config.batch_order;
+  }
+  const text = stringify(config);
+  parseConfig(text, 'guard.yaml');
+  return text;
+}
+
+async function createSecrets(): Promise<void> {
+  const client = new SecretsManagerClient(awsClientOptions({ region: REGION }));
+  const values: Record<string, string> = {
+    'guard/gitlab-token': LOCAL_SECRETS.gitlabToken,
+    'guard/gitlab-webhook': JSON.stringify({ token: LOCAL_SECRETS.webhookToken }),
+    'guard/datadog-credentials': JSON.stringify(LOCAL_SECRETS.datadog),
+  };
+  for (const [Name, SecretString] of Object.entries(values)) {
+    try {
+      await client.send(new CreateSecretCommand({ Name, SecretString }));
+    } catch (error) {
+      // Kept from an earlier start.
+      if ((error as Error).name !== 'ResourceExistsException') throw error;
+    }
+  }
+  client.destroy();
+}
+
+async function importClusters(remote: Remote, clusters: readonly Cluster[]): Promise<void> {
+  const known = new Set((await remote.registry.all()).map((cluster) => cluster.cluster_id));
+  await Promise.all(
+    clusters
+      .filter((cluster) => !known.has(cluster.cluster_id))
+      .map((cluster) => remote.registry.save(cluster, 0)),
+  );
+}

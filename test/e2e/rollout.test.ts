@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { LocalFleet } from '../../lib/simulation/fleet.js';
+import { held, rolloutOf, run, startSmallFleet, statuses } from '../support/small-fleet.js';
+
+let fleet: LocalFleet;
+afterEach(() => fleet?.stop());
+
+const regression = {
+  'eks-dev-us-east-1-web': { regressions: [{ metric: 'latency_p99', factor: 2, version: '1.30' }] },
+} as const;
+
+describe('a rollout, over every wire', () => {
+  it('ends healthy, with every cluster at the version, verified and free', async () => {
+    fleet = await startSmallFleet();
+    const { output } = await run(fleet);
+    expect(output).toMatchObject({ outcome: 'healthy', verdict: 'passed' });
+    expect(await statuses(fleet)).toEqual(['healthy', 'healthy']);
+    for (const cluster of await fleet.remote.registry.batch('dev-wave-1')) {
+      expect(cluster.versions.istio).toEqual({ current: '1.30.2', verified: '1.30.2' });
+      expect(cluster.upgrade_history.at(-1)).toMatchObject({ version: '1.30.2', status: 'success' });
+    }
+    expect(await held(fleet)).toEqual([]);
+    const [request] = fleet.gitlab.model.requests('infra/k8s-clusters');
+    expect(request).toMatchObject({ state: 'merged' });
+    expect(request?.notes.map((note) => note.body).join()).toContain('Healthy');
+    expect(fleet.gitlab.model.requests('infra/k8s-clusters')).toHaveLength(1);
+  });
+
+  it('changes only the wave in Git', async () => {
+    fleet = await startSmallFleet();
+    const before = new Map(fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files);
+    await run(fleet);
+    const after = fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files;
+    const changed = [...after].filter(([path, text]) => before.get(path) !== text).map(([path]) => path);
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.filter((path) => !/eks-dev-us-east-1-(api|web)\/istio\//.test(path))).toEqual([]);
+    for (const path of changed)
+      expect(after.get(path)).toBe(before.get(path)!.replaceAll('1.29.4', '1.30.2'));
+  });
+
+  it('finds a doubled P99 of one cluster within three measurements and rolls the batch back', async () => {
+    fleet = await startSmallFleet({ scenario: { seed: 7, clusters: regression } });
+    const { output } = await run(fleet);
+    expect(output).toMatchObject({ outcome: 'rolled-back' });
+    expect(await statuses(fleet)).toEqual(['failed-upgrade (rolled-back)', 'failed-upgrade (rolled-back)']);
+    expect(await held(fleet)).toEqual([]);
+    const requests = fleet.gitlab.model.requests('infra/k8s-clusters');
+    expect(requests).toHaveLength(2);
+    const rollback = requests[1]!;
+    expect(rollback).toMatchObject({ state: 'merged', title: expect.stringContaining('ROLLBACK') });
+    expect(rollback.labels).toContain('ROLLBACK');
+    expect(rollback.assignees.length).toBeGreaterThan(0);
+    expect(rollback.description).toContain('eks-dev-us-east-1-web');
+    const rollout = (await rolloutOf(fleet))!;
+    const opened = requests[1]!.createdAt;
+    const measured = await fleet.remote.journal.records(
+      `rollout#${rollout.key}`,
+      'series#soak-forward#latency_p99',
+    );
+    expect(measured.length).toBeGreaterThan(0);
+    expect(opened).toBeGreaterThan(Date.parse(rollout.upgrade!.mergedAt!));
+    for (const path of fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files.keys()) {
+      if (/eks-dev-us-east-1-(api|web)\/istio\/istiod/.test(path)) {
+        expect(fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files.get(path)).toContain(
+          '1.29.4',
+        );
+      }
+    }
+  });
+
+  it('starts again after a rollback, as a second attempt', async () => {
+    fleet = await startSmallFleet({ react: (request) => (request.iid === 1 ? 'close' : 'merge') });
+    expect((await run(fleet)).output).toMatchObject({
+      outcome: 'halted',
+      reason: expect.stringContaining('closed without a merge'),
+    });
+    expect(await held(fleet)).toEqual([]);
+    expect((await run(fleet)).output).toMatchObject({
+      outcome: 'healthy',
+      rollout: 'istio/1.30.2/dev-wave-1/2',
+    });
+  });
+});
