@@ -24,7 +24,7 @@ import { verifyChange } from './verify.js';
 import { sameNumber, spellLike } from './version-text.js';
 
 export { type FleetMember, fluxPathOf } from './fleet.js';
-export { type Hit, type HitClass, type Resolution, resolveFleet } from './resolve.js';
+export { type HitClass, type Resolution, resolveFleet } from './resolve.js';
 
 export interface PlanRequest {
   readonly tree: Tree;
