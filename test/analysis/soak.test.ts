@@ -3,7 +3,7 @@ import { judgeSoak, type Series, type SoakInput, type SoakMetric } from '../../l
 import { prepareBaseline } from '../../lib/analysis/soak-baseline.js';
 import { advanceSoak, createSoak } from '../../lib/analysis/soak-engine.js';
 import { concludeSoak } from '../../lib/analysis/soak-verdict.js';
-import { randomSource, referenceRollout } from '../bench/reference-generator.js';
+import { changed, randomSource, referenceRollout } from '../bench/reference-generator.js';
 
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 15, 14, 0);
@@ -143,21 +143,25 @@ describe('judgeSoak', () => {
   });
 
   it('judges the same at one look as minute by minute', () => {
-    const rollout = referenceRollout({
-      seed: 3,
-      noise: 'a',
-      regression: { metric: 'latency_p99', factor: 1.25, from: 4 },
-    });
-    const all = { ...rollout, settings: { ...settings, minimumMs: 60 * MINUTE } };
+    const rollout = referenceRollout({ seed: 3, noise: 'a', upgraded: 4, control: 4 });
+    const regression = {
+      metric: 'latency_p99',
+      clusters: ['upgraded-2'],
+      factor: 1.25,
+      from: 4,
+      minutes: 60,
+    };
+    const measurements = changed(rollout, regression);
+    const all = { ...rollout, measurements, settings: { ...settings, minimumMs: 60 * MINUTE } };
     const prepared = prepareBaseline(all);
     const soak = createSoak(prepared);
     for (let i = 0; i <= 40; i++) {
       const now = rollout.startedAt + i * MINUTE;
-      const points = rollout.measurements.map((s) => ({ ...s, points: s.points.filter((p) => p.t === now) }));
+      const points = measurements.map((s) => ({ ...s, points: s.points.filter((p) => p.t === now) }));
       advanceSoak(soak, points, now);
       if (i % 8 === 0) expect(concludeSoak(soak, now)).toEqual(judgeSoak({ ...all, now }, prepared));
     }
-    expect(soak.failure?.cluster_id).toBe(rollout.cluster);
+    expect(soak.failure?.cluster_id).toBe('upgraded-2');
   });
 });
 

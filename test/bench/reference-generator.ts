@@ -16,10 +16,6 @@ export interface ReferenceOptions {
   readonly control?: number;
   readonly baselineMinutes?: number;
   readonly soakMinutes?: number;
-  /** One upgraded cluster's metric times `factor` from soak minute `from` on. */
-  readonly regression?: { readonly metric: string; readonly factor: number; readonly from?: number };
-  /** Every cluster's latencies times `factor` from soak minute `from`, for `minutes`. */
-  readonly incident?: { readonly factor: number; readonly from: number; readonly minutes: number };
   /** Beyond the reference: own noise of each cluster times exp(N(0, this)). */
   readonly unequalNoise?: number;
 }
@@ -32,8 +28,18 @@ export interface ReferenceRollout {
   readonly baseline: readonly Series[];
   /** Every series has one point a minute at most, in order. */
   readonly measurements: readonly Series[];
-  /** Of the regression. */
-  readonly cluster?: string;
+  /** What the error rates were drawn from, by metric and cluster, for every soak minute. */
+  readonly shares: ReadonlyMap<string, Float64Array>;
+  readonly seed: number;
+}
+
+/** Values of `metric` (all latencies and error rates without) of some clusters times `factor` for some minutes. */
+export interface Change {
+  readonly metric?: string;
+  readonly clusters: readonly string[];
+  readonly factor: number;
+  readonly from: number;
+  readonly minutes: number;
 }
 
 const NOISES = { a: { deviation: 0.05, correlation: 0.5 }, b: { deviation: 0.08, correlation: 0.6 } };
@@ -108,7 +114,7 @@ export function referenceRollout(options: ReferenceOptions): ReferenceRollout {
       (value, i) => REQUESTS * Math.exp(offsets[c]! + Math.log1p(0.3 * day(i)) + common[i]! + value),
     );
   });
-  const hit = options.regression ? Math.floor(random.uniform() * upgraded.length) : -1;
+  const shares = new Map<string, Float64Array>();
   const baseline: Series[] = [];
   const measurements: Series[] = [];
   for (const { base, sine, name, kind } of BASES) {
@@ -118,29 +124,20 @@ export function referenceRollout(options: ReferenceOptions): ReferenceRollout {
       const own = ownNoise(random, total, noise.deviation * widths[c]!, noise.correlation);
       const before: Point[] = [];
       const after: Point[] = [];
+      const drawn = new Float64Array(soakMinutes + 1);
+      if (kind === 'error-rate') shares.set(`${name} ${cluster_id}`, drawn);
       for (let i = 0; i < total; i++) {
         const minute = i - baselineMinutes;
         const isMissing = idle && random.uniform() < 0.08;
         let log = Math.log(base) + Math.log1p(sine * day(i)) + shared[i]! + own[i]!;
         if (kind !== 'error-rate') log += offsets[c]!;
-        if (c === hit && name === options.regression!.metric && minute >= (options.regression!.from ?? 0)) {
-          log += Math.log(options.regression!.factor);
-        }
-        const { incident } = options;
-        if (
-          incident &&
-          kind === 'latency' &&
-          minute >= incident.from &&
-          minute < incident.from + incident.minutes
-        ) {
-          log += Math.log(incident.factor);
-        }
         let value = Math.exp(log);
         const point: { t: number; value: number; requests?: number } = {
           t: STARTED_AT + minute * MINUTE,
           value,
         };
         if (kind === 'error-rate') {
+          if (minute >= 0) drawn[minute] = Math.min(1, value);
           const volume = Math.round(requests[c]![i]!);
           value = random.binomial(volume, Math.min(1, value)) / volume;
           point.value = value;
@@ -160,8 +157,31 @@ export function referenceRollout(options: ReferenceOptions): ReferenceRollout {
     startedAt: STARTED_AT,
     baseline,
     measurements,
-    ...(hit >= 0 ? { cluster: upgraded[hit]! } : {}),
+    shares,
+    seed: options.seed,
   };
+}
+
+/** The same rollout's measurements with a regression or an incident in them. */
+export function changed(rollout: ReferenceRollout, change: Change): Series[] {
+  const random = randomSource(rollout.seed ^ 0x5bd1e995);
+  const kinds = new Map(rollout.metrics.map((metric) => [metric.name, metric.kind]));
+  return rollout.measurements.map((series) => {
+    const kind = kinds.get(series.metric)!;
+    const affected = change.metric
+      ? series.metric === change.metric
+      : kind === 'latency' || kind === 'error-rate';
+    if (!affected || !change.clusters.includes(series.cluster_id)) return series;
+    const shares = rollout.shares.get(`${series.metric} ${series.cluster_id}`);
+    const points = series.points.map((point) => {
+      const minute = (point.t - rollout.startedAt) / MINUTE;
+      if (minute < change.from || minute >= change.from + change.minutes) return point;
+      if (!shares) return { ...point, value: point.value! * change.factor };
+      const errors = random.binomial(point.requests!, Math.min(1, shares[minute]! * change.factor));
+      return { ...point, value: errors / point.requests! };
+    });
+    return { ...series, points };
+  });
 }
 
 interface RandomSource {
