@@ -18,7 +18,13 @@ export async function awaitMerge(input: AwaitMergeInput, ports: AwaitPorts): Pro
     input.direction === 'forward' ? 'waiting for the merge' : 'waiting for the rollback merge',
   );
   const request = input.direction === 'forward' ? rollout.upgrade : rollout.rollback;
+  const [before] = await ports.journal.records(
+    journalKeys.rollout(rollout.key),
+    journalKeys.gate(input.direction),
+  );
   await ports.journal.put({
+    // A changed head that was answered already must not resume the new gate at once, round and round.
+    ...(before?.seenSha === undefined ? {} : { seenSha: before.seenSha }),
     pk: journalKeys.rollout(rollout.key),
     sk: journalKeys.gate(input.direction),
     token: input.taskToken,
@@ -55,7 +61,9 @@ export async function resumeIfDecided(
   const now = await ports.git.mergeRequest(rollout.project, { iid: request.iid });
   const changed =
     now !== undefined && now.state === 'opened' && now.sha !== request.sha && gate.seenSha !== now.sha;
-  if (now?.state === 'opened' && !changed && !rollout.request) return 'waiting';
+  // A rollback that was asked for is what this gate waits for; only a cancel ends it.
+  const asked = direction === 'forward' ? rollout.request !== undefined : rollout.request?.kind === 'cancel';
+  if (now?.state === 'opened' && !changed && !asked) return 'waiting';
   const answer = await ports.executions.resume(String(gate.token), { hint: now?.state ?? 'missing' });
   ports.log.info('gate resumed', { rollout: key, direction, answer, state: now?.state ?? 'missing' });
   return answer;

@@ -72,9 +72,9 @@ async function earlierFindings(
   cluster_id: string,
   ports: Pick<Ports, 'journal'>,
 ): Promise<readonly IstioFinding[] | undefined> {
-  const [record] = await ports.journal.records(
-    journalKeys.rollout(rollout.key),
-    journalKeys.check('before', 'forward', cluster_id),
-  );
+  const sk = journalKeys.check('before', 'forward', cluster_id);
+  // The prefix also finds `…-10` beside `…-1`.
+  const found = await ports.journal.records(journalKeys.rollout(rollout.key), sk);
+  const record = found.find((entry) => entry.sk === sk);
   return record?.findings as readonly IstioFinding[] | undefined;
 }

@@ -11,7 +11,10 @@ import { batchSettings, enterStep, leaveStep } from './support/step.js';
 
 type DecidePorts = Pick<Ports, 'config' | 'now' | 'journal' | 'registry'>;
 
-/** The worst verdict over every report of every cluster; a cluster without a report is `errored`. */
+/** A cluster's checks are one report, its metrics or its soak another. */
+const REPORTS = 2;
+
+/** The worst verdict over every report of every cluster; a report that is missing is `errored`. */
 export async function decide(input: DecideInput, ports: DecidePorts): Promise<StepResult> {
   const rollout = await enterStep(
     ports,
@@ -19,12 +22,12 @@ export async function decide(input: DecideInput, ports: DecidePorts): Promise<St
     input.stage === 'before' ? 'checking' : 'checking again',
   );
   const reports = await readReports(rollout, input, ports);
-  const byCluster = rollout.clusters.map(({ cluster_id }) => ({
-    cluster_id,
-    verdict: worst(
-      reports.filter((report) => report.cluster_id === cluster_id).map((report) => report.verdict),
-    ),
-  }));
+  const byCluster = rollout.clusters.map(({ cluster_id }) => {
+    const found = reports
+      .filter((report) => report.cluster_id === cluster_id)
+      .map((report) => report.verdict);
+    return { cluster_id, verdict: worst(found.length < REPORTS ? [...found, 'errored'] : found) };
+  });
   const verdict = worst(byCluster.map((cluster) => cluster.verdict));
   await updateRollout(ports, rollout.key, (current) => ({
     clusters: current.clusters.map((cluster) => ({
@@ -83,7 +86,7 @@ function reasonOf(
     lines.push(
       said
         ? `${cluster.cluster_id}: ${said.check} ${said.verdict}: ${said.message}`
-        : `${cluster.cluster_id}: was not checked`,
+        : `${cluster.cluster_id}: was not checked, or not measured`,
     );
   }
   const more = lines.length > 3 ? `; and ${lines.length - 3} more clusters` : '';

@@ -33,6 +33,7 @@ export async function judgeMerge(input: JudgeMergeInput, ports: JudgePorts): Pro
     return settle(unmerged, 'errored', `merge request !${ref?.iid ?? '?'} does not exist any more`);
   if (request.state === 'closed')
     return settle(unmerged, null, `merge request !${ref.iid} was closed without a merge`);
+  if (request.state === 'locked') return again(10, `merge request !${ref.iid} is being merged`);
   if (request.state !== 'merged') return stillOpen(rollout, request, ref, input, ports);
   if (!request.landedSha || !request.mergedAt)
     return again(10, `merge request !${ref.iid} is merged; GitLab does not show the commit yet`);
@@ -124,6 +125,7 @@ async function judgeLanded(
   });
   const wrong = await wronglyMoved(rollout, direction, landed.landedSha!, ports);
   if (direction === 'back') {
+    await setStatus(ports, rollout, 'rolling-back');
     if (wrong.length > 0)
       return settle(
         'rollback-failed',

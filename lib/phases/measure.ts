@@ -122,6 +122,7 @@ async function soakStep(
       judgement,
       alerts.filter((alert) => !alert.silenced),
       clusters,
+      now - startedAt >= Math.max(settings.soak_maximum_minutes, soakMinutes) * 60_000,
     );
   } catch (error) {
     const errored = { verdict: 'errored', reason: `cannot measure: ${messageOf(error)}` } as const;
@@ -134,10 +135,10 @@ async function soakStep(
     direction,
     ...judgement,
   });
-  if (judgement.decision === 'continue') {
-    if (rollout.heldSince) await updateRollout(ports, key, () => ({ heldSince: undefined }));
-    return again(intervalSeconds, judgement.reason);
-  }
+  // It could be judged: a later step must not inherit the time since when it could not.
+  const clear = judgement.decision === 'continue' || judgement.decision === 'passed';
+  if (clear && rollout.heldSince) await updateRollout(ports, key, () => ({ heldSince: undefined }));
+  if (judgement.decision === 'continue') return again(intervalSeconds, judgement.reason);
   await keepReports(rollout, direction, judgement, ports);
   if (judgement.decision === 'passed') return proceed('passed', judgement.reason);
   if (judgement.decision === 'failed')
@@ -156,6 +157,7 @@ function withAlerts(
   judgement: Judgement,
   firing: readonly { cluster_id: string; name: string; state: string; link?: string }[],
   clusters: readonly Cluster[],
+  isOver: boolean,
 ): Judgement {
   const wave = new Set(clusters.map((cluster) => cluster.cluster_id));
   const ours = firing.filter((alert) => wave.has(alert.cluster_id));
@@ -170,7 +172,7 @@ function withAlerts(
     return {
       ...judgement,
       verdict: 'inconclusive',
-      decision: judgement.decision === 'passed' ? 'continue' : judgement.decision,
+      decision: isOver ? 'inconclusive' : 'continue',
       reason: `environment: ${reason}, and on clusters that were not changed`,
       environment: true,
     };

@@ -44,7 +44,9 @@ export async function openMergeRequest(
 }
 
 async function openRollback(rollout: Rollout, reason: string, ports: ProposePorts): Promise<StepResult> {
-  await setStatus(ports, rollout, 'rollback-required');
+  await updateRollout(ports, rollout.key, () => ({ failure: reason }));
+  // A second run finds clusters that are rolling back already; there is no way back from there.
+  if (!rollout.rollback) await setStatus(ports, rollout, 'rollback-required');
   if (!ports.config.rollback.auto_create_mr) {
     return settle(
       'rollback-failed',
@@ -68,14 +70,16 @@ async function keep(
   ports: ProposePorts,
 ): Promise<void> {
   const before = (await loadRollout(ports, rollout.key))[kind];
+  if (before?.iid !== request.iid) {
+    // Before the record: killed in between, the next run would find it kept and never say it.
+    await audit(ports, rollout.key, `merge-request-${request.iid}`, {
+      who: 'guard',
+      what: `opened the ${kind} merge request`,
+      links: [request.url],
+    });
+  }
   await updateRollout(ports, rollout.key, () => ({
     [kind]: request,
     ...(kind === 'rollback' ? { direction: 'back' as const } : {}),
   }));
-  if (before?.iid === request.iid) return;
-  await audit(ports, rollout.key, `merge-request-${request.iid}`, {
-    who: 'guard',
-    what: `opened the ${kind} merge request`,
-    links: [request.url],
-  });
 }

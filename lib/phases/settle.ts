@@ -25,11 +25,12 @@ const SEVERITY: Readonly<Record<Outcome, 'info' | 'warning' | 'critical'>> = {
   unverified: 'critical',
 };
 
-/** Writes the end: registry, leases, merge request, audit, event. Every part may be done twice. */
+/** Writes the end: registry, leases, merge request, audit, event, record. Every part may be done twice. */
 export async function settleRollout(input: SettleInput, ports: SettlePorts): Promise<SettleOutput> {
   const outcome = input.outcome ?? 'unverified';
   if (input.rollout === '') return { ...input, outcome };
   const rollout = await loadRollout(ports, input.rollout);
+  const reason = rollout.failure ? `${rollout.failure}; ${input.reason}` : input.reason;
   await mapBounded(rollout.dryRun ? [] : rollout.clusters, REGISTRY_CONCURRENCY, async (cluster) => {
     const change = endOf(rollout, outcome, cluster.from, cluster.verdict, ports);
     try {
@@ -43,31 +44,32 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
       ports.log.warn('cluster was not settled', { cluster: cluster.cluster_id, reason: messageOf(error) });
     }
   });
-  await sayInMergeRequest(rollout, outcome, input.reason, ports);
+  await sayInMergeRequest(rollout, outcome, reason, ports);
   await dropBatchLease(ports, rollout);
-  const ended = await updateRollout(ports, rollout.key, (current) => ({
-    outcome,
-    verdict: input.verdict ?? undefined,
-    reason: input.reason,
-    phase: outcome,
-    request: undefined,
-    endedAt: current.endedAt ?? iso(ports.now()),
-  }));
   await audit(ports, rollout.key, `settled-${outcome}`, {
     who: 'guard',
     what: 'settled',
     result: outcome,
-    reason: input.reason,
+    reason,
   });
   await ports.events.publish([
-    rolloutEvent(ports, ended, 'rolloutEnded', `ended-${outcome}-${ended.executions.length}`, {
+    rolloutEvent(ports, rollout, 'rolloutEnded', `ended-${outcome}-${rollout.executions.length}`, {
       severity: SEVERITY[outcome],
       title: `${rollout.target} ${rollout.version} in ${rollout.batch}: ${outcome}`,
-      text: input.reason || outcome,
+      text: reason || outcome,
       outcome,
     }),
   ]);
-  return { rollout: rollout.key, outcome, verdict: input.verdict, reason: input.reason };
+  // Last: once it has an outcome no sweep looks at it again, so everything else must be done.
+  await updateRollout(ports, rollout.key, (current) => ({
+    outcome,
+    verdict: input.verdict ?? undefined,
+    reason,
+    phase: outcome,
+    request: undefined,
+    endedAt: current.endedAt ?? iso(ports.now()),
+  }));
+  return { rollout: rollout.key, outcome, verdict: input.verdict, reason };
 }
 
 function endOf(

@@ -5,7 +5,7 @@ import { resumeIfDecided } from './await-merge.js';
 import { settleRollout } from './settle.js';
 import { mapBounded } from './support/concurrency.js';
 import { renewLeases } from './support/leases.js';
-import { updateRollout } from './support/record.js';
+import { loadRollout, updateRollout } from './support/record.js';
 
 export type SweepPorts = Pick<
   Ports,
@@ -48,7 +48,10 @@ async function sweepOne(rollout: Rollout, report: SweepReport, ports: SweepPorts
     if (answer === 'resumed') report.resumed.push(rollout.key);
     return;
   }
-  await settleEnded(rollout, execution?.status ?? 'missing', execution?.cause ?? '', ports);
+  // It may have settled itself since the list of open rollouts was read.
+  const latest = await loadRollout(ports, rollout.key);
+  if (latest.outcome !== undefined) return;
+  await settleEnded(latest, execution?.status ?? 'missing', execution?.cause ?? '', ports);
   report.settled.push(rollout.key);
 }
 

@@ -9,7 +9,7 @@ import { targetNamed } from '../targets/index.js';
 import { type ClusterStep, type StepContext, stepVerdict, type Target } from '../targets/target.js';
 import type { RestartDataPlaneInput, WatchFluxInput } from './contracts.js';
 import { mapBounded } from './support/concurrency.js';
-import { iso } from './support/record.js';
+import { iso, updateRollout } from './support/record.js';
 import { batchSettings, changedAt, enterStep, leaveStep, versionFor } from './support/step.js';
 
 export type StepPorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'clusters'>;
@@ -88,7 +88,12 @@ async function stepAll(
   const waited = ports.now() - Date.parse(rollout.stepStartedAt ?? iso(ports.now()));
   const expired = waited >= settings[timeout] * 60_000;
   const judged = judgeSteps(steps, expired ? `${timeout} (${settings[timeout]})` : undefined);
-  if (judged === 'waiting') return again(POLL_SECONDS, progressText(steps));
+  if (judged === 'waiting') {
+    const reached = steps.every(({ step }) => step.state !== 'errored');
+    if (reached && rollout.heldSince)
+      await updateRollout(ports, rollout.key, () => ({ heldSince: undefined }));
+    return again(POLL_SECONDS, progressText(steps));
+  }
   return leaveStep(ports, rollout, judged, { merged: true, direction }, settings);
 }
 

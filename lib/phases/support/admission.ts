@@ -49,7 +49,8 @@ function agreeWithConfig(batch: string, members: readonly Cluster[], ports: Admi
 
 async function refuseQuarantined(input: RolloutInput, ports: AdmissionPorts): Promise<void> {
   const { pk, sk } = journalKeys.quarantine(input.target, input.version);
-  const [entry] = await ports.journal.records(pk, sk);
+  // The prefix 1.30.2 also finds 1.30.20.
+  const entry = (await ports.journal.records(pk, sk)).find((record) => record.sk === sk);
   if (entry)
     throw new RefusedError(
       `${input.target} ${input.version} is in quarantine: ${String(entry.reason ?? 'no reason given')}`,
