@@ -203,7 +203,14 @@ export const configSchema = z.strictObject({
       vpc_id: name,
       subnet_ids: z.array(name).min(1),
       availability_zones: z.array(name).min(1).describe('Of the subnets, in their order'),
-      security_group_ids: z.array(name).default([]).describe('None: one that lets everything out, nothing in'),
+      route_table_ids: z
+        .array(name)
+        .optional()
+        .describe('Of the subnets, in their order; with endpoints, for the gateway endpoint of DynamoDB'),
+      security_group_ids: z
+        .array(name)
+        .default([])
+        .describe('None: one that lets everything out, nothing in'),
       endpoints: z
         .boolean()
         .default(false)

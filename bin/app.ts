@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { App, Validations } from 'aws-cdk-lib';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { parseConfig } from '../lib/config/load.js';
+import { UsageError } from '../lib/domain/errors.js';
+import { bundleHandlers } from '../lib/infra/bundle.js';
+import { GuardStack } from '../lib/infra/guard-stack.js';
+import type { Stage } from '../lib/infra/stage.js';
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+
+const STAGES: Readonly<Record<string, Omit<Stage, 'name'>>> = {
+  production: {
+    keepData: true,
+    logRetentionDays: 180,
+    archiveDays: 90,
+    reserveConcurrency: true,
+    clusterRoleName: 'GUARD-EKSAccess*',
+  },
+  /** Leaves nothing behind when it is destroyed, and fits into a new account. */
+  trial: {
+    keepData: false,
+    logRetentionDays: 14,
+    archiveDays: 14,
+    reserveConcurrency: false,
+    clusterRoleName: 'GUARD-EKSAccess*',
+  },
+};
+
+const app = new App();
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+
+const name = context('stage') ?? 'production';
+const settings = STAGES[name];
+if (!settings) throw new UsageError(`no stage '${name}'; there are ${Object.keys(STAGES).join(', ')}`);
+const file = context('config') ?? 'guard.yaml';
+const config = parseConfig(readFileSync(file, 'utf8'), file);
+const bundles = await bundleHandlers(join(PROJECT, 'dist', 'lambdas'), config);
+
+new GuardStack(app, 'Guard', {
+  description: 'GUARD: upgrades of add-ons on fleets of EKS clusters',
+  env: { account: process.env.CDK_DEFAULT_ACCOUNT, region: config.aws.region },
+  terminationProtection: settings.keepData,
+  config,
+  stage: {
+    ...settings,
+    name,
+    alarmEmail: context('alarm-email'),
+    istioctlLayerArn: context('istioctl-layer'),
+    clusterRoleName: context('cluster-role') ?? settings.clusterRoleName,
+  },
+  definition: readFileSync(join(PROJECT, 'statemachines', 'rollout.asl.yaml'), 'utf8'),
+  code: (handler) => Code.fromAsset(bundles.folders[handler]!),
+});
+app.synth();
+
+/** A value given with `-c key=value`, or in cdk.json. */
+function context(key: string): string | undefined {
+  const value: unknown = app.node.tryGetContext(key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

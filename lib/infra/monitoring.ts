@@ -1,0 +1,137 @@
+import { Duration } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { type Alerts, FIVE_MINUTES } from './alerts.js';
+import type { EventLog } from './event-log.js';
+import type { GuardFunction } from './guard-function.js';
+
+export interface MonitoringProps {
+  readonly alerts: Alerts;
+  readonly events: EventLog;
+  readonly rollouts: sfn.StateMachine;
+  readonly functions: Readonly<Record<string, GuardFunction>>;
+  readonly registryTableName: string;
+}
+
+const FIFTEEN_MINUTES = Duration.minutes(15);
+
+/** What people are woken for, and the page that they look at then. A rollback is the loudest. */
+export class Monitoring extends Construct {
+  constructor(scope: Construct, id: string, props: MonitoringProps) {
+    super(scope, id);
+    this.#alarms(props);
+    this.#dashboard(props);
+  }
+
+  #alarms({ alerts, events, rollouts, functions }: MonitoringProps): void {
+    alerts.alarm(this, 'RollbackOpened', {
+      metric: events.metric('guard.rollback.triggered'),
+      means: 'ROLLBACK: an upgrade has failed in its batch, and a rollback merge request waits for approval.',
+      runbook: 'rollback-opened',
+    });
+    alerts.alarm(this, 'RolloutUnsafe', {
+      metric: events.metric('guard.upgrade.unsafe'),
+      means: 'A rollout ended with clusters that nobody vouches for: rollback failed, held, or unverified.',
+      runbook: 'rollout-unsafe',
+    });
+    alerts.alarm(this, 'ExecutionFailed', {
+      metric: new cloudwatch.MathExpression({
+        expression: 'failed + timedOut',
+        usingMetrics: {
+          failed: rollouts.metricFailed({ period: FIVE_MINUTES }),
+          timedOut: rollouts.metricTimedOut({ period: FIVE_MINUTES }),
+        },
+        period: FIVE_MINUTES,
+        label: 'executions that broke off',
+      }),
+      means: 'A rollout broke off with an error of its own; the sweep has settled it or will.',
+      runbook: 'execution-failed',
+    });
+    alerts.alarm(this, 'SweepFailing', {
+      metric: functions.Sweep!.lambda.metricErrors({ period: FIFTEEN_MINUTES }),
+      means: 'The sweep fails: leases may run out, and missed webhooks stay missed.',
+      runbook: 'sweep-failing',
+      threshold: 2,
+    });
+    alerts.alarm(this, 'SweepStopped', {
+      metric: functions.Sweep!.lambda.metricInvocations({ period: FIFTEEN_MINUTES }),
+      means: 'The sweep has not run for a quarter of an hour.',
+      runbook: 'sweep-failing',
+      comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+      noData: cloudwatch.TreatMissingData.BREACHING,
+    });
+    alerts.alarm(this, 'WebhooksRefused', {
+      metric: refusedWebhooks(this, functions.GitlabWebhook!),
+      means: 'Many webhooks are refused: a wrong token in GitLab, or somebody tries.',
+      runbook: 'webhooks-refused',
+      threshold: 20,
+    });
+  }
+
+  #dashboard({ alerts, events, rollouts, functions, registryTableName }: MonitoringProps): void {
+    const all = Object.values(functions).map((fn) => fn.lambda);
+    const graph = (title: string, left: cloudwatch.IMetric[], width = 8) =>
+      new cloudwatch.GraphWidget({ title, left, width, height: 6 });
+    new cloudwatch.Dashboard(this, 'Dashboard', {
+      dashboardName: 'guard',
+      defaultInterval: Duration.days(7),
+      widgets: [
+        [
+          new cloudwatch.TextWidget({
+            markdown: `# GUARD\nUpgrades of the clusters in \`${registryTableName}\`. What an alarm means and what to do: docs/runbook.md.`,
+            width: 24,
+            height: 2,
+          }),
+        ],
+        [new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: alerts.alarms, width: 24, height: 4 })],
+        [
+          graph('Rollouts that ended well or badly', [
+            events.metric('guard.upgrade.success'),
+            events.metric('guard.upgrade.failed'),
+            events.metric('guard.rollback.triggered'),
+          ]),
+          graph('Success by batch', [events.byBatch('guard.upgrade.success')]),
+          graph('Rollbacks by batch', [events.byBatch('guard.rollback.triggered')]),
+        ],
+        [
+          graph('Executions', [
+            rollouts.metricStarted(),
+            rollouts.metricSucceeded(),
+            rollouts.metricFailed(),
+            rollouts.metricTimedOut(),
+            rollouts.metricAborted(),
+          ]),
+          graph('Time of a rollout', [rollouts.metricTime({ statistic: 'p50' })]),
+          graph('Webhooks', [functions.GitlabWebhook!.lambda.metricInvocations()]),
+        ],
+        [
+          graph(
+            'Errors of handlers',
+            all.map((fn) => fn.metricErrors({ label: fn.node.scope!.node.id })),
+            12,
+          ),
+          graph(
+            'Longest time of handlers',
+            all.map((fn) => fn.metricDuration({ statistic: 'Maximum', label: fn.node.scope!.node.id })),
+            12,
+          ),
+        ],
+      ],
+    });
+  }
+}
+
+/** The handler logs each refusal with this field. */
+function refusedWebhooks(scope: Construct, handler: GuardFunction): cloudwatch.Metric {
+  const filter = new logs.MetricFilter(scope, 'guard.webhook.refused', {
+    logGroup: handler.logGroup,
+    metricNamespace: 'GUARD',
+    metricName: 'guard.webhook.refused',
+    metricValue: '1',
+    defaultValue: 0,
+    filterPattern: logs.FilterPattern.stringValue('$.metric', '=', 'guard.webhook.refused'),
+  });
+  return filter.metric({ statistic: 'Sum', period: FIVE_MINUTES });
+}
