@@ -38,6 +38,8 @@ export interface Rollout extends RolloutName {
   readonly outcome?: Outcome;
   readonly verdict?: Verdict;
   readonly reason?: string;
+  /** Why it was rolled back; the reason of the end says how the rollback went. */
+  readonly failure?: string;
   readonly upgrade?: MergeRequestRef;
   readonly rollback?: MergeRequestRef;
   /** What `guard cancel` and `guard rollback` ask of a running rollout; its next step obeys. */

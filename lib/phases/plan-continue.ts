@@ -1,9 +1,9 @@
 import { RefusedError } from '../domain/errors.js';
 import type { Rollout } from '../domain/rollout.js';
 import type { PlanOutput, RolloutInput } from './contracts.js';
-import { type PlanPorts, planned } from './plan.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
 import { leaseEnd, takeBatchLease } from './support/leases.js';
+import { type PlanPorts, planned } from './support/plan-output.js';
 import { audit, updateRollout } from './support/record.js';
 
 /** Going on with a rollout that is over, or whose execution ended: `guard monitor`, `rollback`, `resume`. */

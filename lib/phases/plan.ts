@@ -1,17 +1,12 @@
 import { RefusedError } from '../domain/errors.js';
 import { settle } from '../domain/next-step.js';
 import { type Rollout, rolloutKey } from '../domain/rollout.js';
-import type { Ports } from '../ports/index.js';
 import type { PlanOutput, RolloutInput } from './contracts.js';
 import { continueRollout } from './plan-continue.js';
 import { admitBatch, admitVersions } from './support/admission.js';
 import { acquireLeases, takeBatchLease } from './support/leases.js';
+import { type PlanPorts, planned } from './support/plan-output.js';
 import { audit, iso, updateRollout } from './support/record.js';
-
-export type PlanPorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'git' | 'executions'>;
-
-/** Inline Map states run at most about 40 at once and every iteration is history: big batches go in chunks. */
-const MAX_CHUNKS = 200;
 
 /**
  * Decides whether a rollout may begin, names it, and takes its leases. A rule that says no is an answer
@@ -87,29 +82,6 @@ async function begin(input: RolloutInput, execution: string, ports: PlanPorts): 
   return planned(rollout, 'proceed', 'forward', input, ports);
 }
 
-/** What the machine needs to go on, whatever the entry. */
-export function planned(
-  rollout: Rollout,
-  next: 'proceed' | 'verify' | 'roll-back',
-  direction: PlanOutput['direction'],
-  input: RolloutInput,
-  ports: Pick<Ports, 'config'>,
-): PlanOutput {
-  const { execution } = ports.config;
-  return {
-    next,
-    waitSeconds: 0,
-    outcome: null,
-    verdict: null,
-    reason: input.reason,
-    rollout: rollout.key,
-    chunks: chunksOf(rollout.clusters.map((cluster) => cluster.cluster_id)),
-    parallelism: input.parallelism ?? execution.max_parallel_clusters,
-    mergeTimeoutSeconds: Math.round(execution.merge_timeout_hours * 3600),
-    direction,
-  };
-}
-
 /** The open rollout of this batch and version, or the number of the next attempt. */
 async function attemptFor(
   input: RolloutInput,
@@ -138,11 +110,4 @@ async function attemptFor(
     .filter((rollout) => rollout.version === input.version)
     .map((rollout) => rollout.attempt);
   return { rollout: undefined, attempt: Math.max(0, ...attempts) + 1 };
-}
-
-function chunksOf(ids: readonly string[]): string[][] {
-  const size = Math.ceil(ids.length / MAX_CHUNKS);
-  const chunks: string[][] = [];
-  for (let at = 0; at < ids.length; at += size) chunks.push(ids.slice(at, at + size));
-  return chunks;
 }

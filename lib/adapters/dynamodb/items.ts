@@ -67,6 +67,7 @@ const rolloutItem = z.object({
   outcome: z.enum(OUTCOMES).optional(),
   verdict: verdict.optional(),
   reason: text.optional(),
+  failure: text.optional(),
   upgrade: mergeRequest.optional(),
   rollback: mergeRequest.optional(),
   request: z.object({ kind: z.enum(['cancel', 'rollback']), by: text, at: text, reason: text }).optional(),
