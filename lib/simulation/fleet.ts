@@ -8,7 +8,7 @@ import { ENV } from '../config/names.js';
 import type { Cluster } from '../domain/cluster.js';
 import type { EngineClock } from '../local/clock.js';
 import { createDiscreteClock } from '../local/discrete-clock.js';
-import { type Engine, startEngine } from '../local/engine.js';
+import { type Engine, type EngineOptions, startEngine } from '../local/engine.js';
 import { startTimeOf } from '../local/kept-time.js';
 import type { GitHost } from '../ports/git-host.js';
 import { type SimulatedClusters, startClusters } from './clusters/index.js';
@@ -48,6 +48,8 @@ export interface LocalFleetOptions {
   readonly ports?: { aws?: number; gitlab?: number; datadog?: number; kubernetes?: number };
   readonly logFile?: string;
   readonly sweepSeconds?: number;
+  /** Default: the files of `lambdas/`. Tests wrap them, to end the engine between two lines. */
+  readonly handlers?: EngineOptions['handlers'];
 }
 
 export interface LocalFleet {
@@ -122,6 +124,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       port: options.ports?.aws,
       env,
       schedules: [{ handler: 'Sweep', everySeconds: options.sweepSeconds ?? 300 }],
+      ...(options.handlers ? { handlers: options.handlers } : {}),
       ...latency,
     });
     engine = started;
