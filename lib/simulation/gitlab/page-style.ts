@@ -23,7 +23,7 @@ code { background: var(--code); border-radius: 4px; padding: .1em .35em; } pre c
 .requests li + li { border-top: 1px solid var(--line); } .requests p { margin: 0; } .requests div { flex: 1; }
 .title { font-weight: 600; text-decoration: none; }
 .badge, .label { border-radius: 1rem; padding: .1rem .65rem; font-size: .8rem; white-space: nowrap; }
-.badge { color: #fff; background: var(--dim); min-width: 4.2rem; text-align: center; font-weight: 600; }
+.badge { color: #fff; background: var(--dim); min-width: 5.2rem; text-align: center; font-weight: 600; }
 .badge.open { background: var(--go); } .badge.merged { background: #6f42c1; } .badge.closed { background: var(--stop); }
 .label { border: 1px solid var(--line); color: var(--dim); } .label.alarm { border-color: var(--stop); color: var(--stop); }
 button { font: inherit; padding: .4rem .9rem; border-radius: 6px; border: 1px solid var(--line); background: var(--card);

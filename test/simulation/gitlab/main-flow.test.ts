@@ -97,6 +97,11 @@ describe('the repository', () => {
     expect([...files.keys()].sort()).toEqual(['a/base.yaml', 'a/istiod.yaml']);
   });
 
+  it('answers 404 for an archive of a commit that there is not', async () => {
+    const missing = await world.api('GET', `/projects/:p/repository/archive.tar.gz?sha=${'0'.repeat(40)}`);
+    expect([missing.status, missing.json.message]).toEqual([404, '404 File Not Found']);
+  });
+
   it('is listed as a tree, by pages and by keyset', async () => {
     const all = await world.api('GET', '/projects/:p/repository/tree?recursive=true&ref=main');
     expect(all.json.map(({ path }: { path: string }) => path)).toEqual([
