@@ -79,7 +79,8 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
       const detail = rollout.phase.startsWith('soaking') ? (moment.judgement?.reason ?? '') : '';
       if (rollout.phase !== said) {
         said = rollout.phase;
-        say(`  ${clock}  ${rollout.phase}`);
+        const why = rollout.phase === 'opening the rollback' && moment.judgement ? `: ${moment.judgement.reason}` : '';
+        say(`  ${clock}  ${rollout.phase}${colors.red(why)}`);
       }
       if (live && rollout.outcome === undefined) draw(picture(moment, detail, colors));
     },

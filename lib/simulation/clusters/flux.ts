@@ -412,9 +412,8 @@ export class Flux {
         });
         break;
       case 'GitRepository':
-        if (object.metadata.name !== FLUX) {
-          store.put({ ...object, status: sourceStatus(object, iso(timeline.now)) });
-        }
+        if (object.metadata.name === FLUX) this.#artifact(object);
+        else store.put({ ...object, status: sourceStatus(object, iso(timeline.now)) });
         break;
       default:
     }
