@@ -10,10 +10,25 @@ export function pick(limit: number, ...parts: (string | number)[]): number {
 
 /** Standard normal, by Box and Muller. */
 export function normal(...parts: (string | number)[]): number {
-  const first = hash(parts);
+  return normalAt(hash(parts), 0);
+}
+
+/** The start of a sequence of numbers: hashed once, then asked for by index. */
+export function sequence(...parts: (string | number)[]): number {
+  return hash(parts);
+}
+
+/** Standard normal number `index` of a sequence. */
+export function normalAt(start: number, index: number): number {
+  const first = scramble(start + Math.imul(index, 0x9e37_79b1));
   const u = (first + 1) / 0x1_0000_0001;
   const v = scramble(first ^ 0x9e37_79b9) / 0x1_0000_0000;
   return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+}
+
+/** Number `index` of a sequence, in [0, 1). */
+export function fractionAt(start: number, index: number): number {
+  return scramble(scramble(start ^ 0x51ed_270b) + Math.imul(index, 0x9e37_79b1)) / 0x1_0000_0000;
 }
 
 const LETTERS = 'bcdfghjklmnpqrstvwxz2456789';

@@ -8,6 +8,10 @@ export interface DatadogFaults {
   /** Requests per period of 10 s and endpoint; the next is answered 429 with a relative reset. */
   readonly rateLimit?: number;
   readonly rules?: readonly DatadogRule[];
+  /** Of the points' logarithm; default 5 % with a correlation of 0.5 between neighbours. */
+  readonly noise?: { readonly deviation: number; readonly correlation: number };
+  /** Share of points that are missing in clusters with under half the usual traffic; default 0. */
+  readonly missing?: number;
 }
 
 export interface DatadogRule extends Span {

@@ -1,0 +1,143 @@
+import type { SimulatedCluster } from '../clusters/cluster.js';
+import type { Aggregator, Expression, Selector } from './expression.js';
+import { type MeasureOptions, measure, metricOf, type Points } from './measure.js';
+import type { Tags } from './scope.js';
+
+/** `cluster_name:a`, sorted as asked. Empty for a series over everything. */
+export interface Series {
+  readonly group: readonly string[];
+  readonly points: Points;
+}
+
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+  /** Milliseconds. */
+  readonly interval: number;
+}
+
+export interface EvaluateOptions extends MeasureOptions {
+  readonly clusters: readonly { readonly cluster: SimulatedCluster; readonly tags: Tags }[];
+}
+
+/** @param names queries of the request, by name */
+export function evaluate(
+  expression: Expression,
+  range: Range,
+  options: EvaluateOptions,
+  names: ReadonlyMap<string, Expression> = new Map(),
+): Series[] {
+  switch (expression.kind) {
+    case 'selector':
+      return select(expression, range, options);
+    case 'name': {
+      const query = names.get(expression.name);
+      if (query === undefined) throw new Error(`formula refers to unknown query '${expression.name}'`);
+      return evaluate(query, range, options);
+    }
+    case 'number':
+      return [{ group: ['*'], points: new Map([[Number.NaN, expression.value]]) }];
+    case 'default-zero':
+      return evaluate(expression.of, range, options, names).map(({ group, points }) => ({
+        group,
+        points: new Map([...points].map(([time, value]) => [time, value ?? 0])),
+      }));
+    case 'operation':
+      return combine(
+        expression.sign,
+        evaluate(expression.left, range, options, names),
+        evaluate(expression.right, range, options, names),
+      );
+  }
+}
+
+function select(selector: Selector, range: Range, options: EvaluateOptions): Series[] {
+  const metric = metricOf(selector.metric);
+  if (metric === undefined) return [];
+  const groups = new Map<string, { group: string[]; members: Points[] }>();
+  for (const { cluster, tags } of options.clusters) {
+    if (!selector.scope(tags)) continue;
+    const group = selector.by.map((key) => `${key}:${tags.get(key.toLowerCase())?.[0] ?? 'n/a'}`);
+    const points = measure(metric, cluster, range, options);
+    if (points === undefined) continue;
+    const key = group.join();
+    const entry = groups.get(key) ?? { group, members: [] };
+    entry.members.push(points);
+    groups.set(key, entry);
+  }
+  return [...groups.values()].map(({ group, members }) => ({
+    group,
+    points: aggregate(selector.aggregator, members),
+  }));
+}
+
+function aggregate(aggregator: Aggregator, members: readonly Points[]): Points {
+  if (members.length === 1) return members[0]!;
+  const times = [...new Set(members.flatMap((points) => [...points.keys()]))].sort((a, b) => a - b);
+  return new Map(
+    times.map((time) => {
+      const values = members
+        .map((points) => points.get(time))
+        .filter((value): value is number => typeof value === 'number');
+      return [time, values.length === 0 ? null : reduce(aggregator, values)];
+    }),
+  );
+}
+
+export function reduce(aggregator: string, values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  const sum = values.reduce((total, value) => total + value, 0);
+  switch (aggregator) {
+    case 'sum':
+      return sum;
+    case 'min':
+      return values.reduce((a, b) => Math.min(a, b));
+    case 'max':
+      return values.reduce((a, b) => Math.max(a, b));
+    case 'last':
+      return values.at(-1)!;
+    default:
+      return sum / values.length;
+  }
+}
+
+/** Series of equal groups at equal times; a number goes with every one. */
+function combine(sign: string, left: readonly Series[], right: readonly Series[]): Series[] {
+  const constant = (series: readonly Series[]) =>
+    series[0]?.group[0] === '*' ? series[0].points.values().next().value : undefined;
+  const [a, b] = [constant(left), constant(right)];
+  if (typeof a === 'number' && typeof b === 'number')
+    return [{ group: ['*'], points: new Map([[Number.NaN, operate(sign, a, b)]]) }];
+  if (typeof a === 'number') return right.map((series) => map(series, (value) => operate(sign, a, value)));
+  if (typeof b === 'number') return left.map((series) => map(series, (value) => operate(sign, value, b)));
+  const others = new Map(right.map((series) => [series.group.join(), series.points]));
+  return left.flatMap(({ group, points }) => {
+    const other = others.get(group.join());
+    if (other === undefined) return [];
+    const times = [...points].filter(([time]) => other.has(time));
+    return [
+      {
+        group,
+        points: new Map(times.map(([time, value]) => [time, operate(sign, value, other.get(time) ?? null)])),
+      },
+    ];
+  });
+}
+
+function map({ group, points }: Series, change: (value: number | null) => number | null): Series {
+  return { group, points: new Map([...points].map(([time, value]) => [time, change(value)])) };
+}
+
+function operate(sign: string, a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return null;
+  switch (sign) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    default:
+      return b === 0 ? null : a / b;
+  }
+}

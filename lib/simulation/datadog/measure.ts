@@ -1,0 +1,149 @@
+import type { SimulatedCluster } from '../clusters/cluster.js';
+import { type ClusterFaults, holdsFor, type MetricName, within } from '../clusters/faults.js';
+import type { MeshState } from '../clusters/istio.js';
+import { fraction } from '../clusters/random.js';
+import type { DatadogFaults, DatadogRule } from './faults.js';
+import type { Generator } from './generator.js';
+
+const MINUTE = 60_000;
+
+/** A stored metric: what is asked for by name, and how buckets are made of minutes. */
+export interface Metric {
+  readonly name: MetricName;
+  /** Counts are added up in a bucket, gauges averaged. */
+  readonly count: boolean;
+}
+
+const PATTERNS: readonly (readonly [RegExp, Metric])[] = [
+  [/push.*error/, { name: 'xds_push_errors', count: true }],
+  [/reject/, { name: 'xds_rejects', count: true }],
+  [/convergence/, { name: 'convergence_time', count: false }],
+  [/errors$/, { name: 'error_rate', count: true }],
+  [/99/, { name: 'latency_p99', count: false }],
+  [/95/, { name: 'latency_p95', count: false }],
+  [/cpu/, { name: 'proxy_cpu', count: false }],
+  [/mem/, { name: 'proxy_memory', count: false }],
+  [/hits$|requests/, { name: 'requests', count: true }],
+];
+
+/** By the name in a query; `undefined`: nobody sends such a metric. */
+export function metricOf(name: string): Metric | undefined {
+  return PATTERNS.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+export type Points = ReadonlyMap<number, number | null>;
+
+export interface MeasureOptions {
+  readonly generator: Generator;
+  readonly faults: DatadogFaults;
+  readonly seed: number;
+  /** Rules that fit this request. */
+  readonly rules: readonly DatadogRule[];
+  /** Simulated epoch milliseconds. */
+  readonly now: number;
+}
+
+/** One cluster's series of a metric in buckets of `interval` ms; `undefined` when there is none. */
+export function measure(
+  metric: Metric,
+  cluster: SimulatedCluster,
+  range: { readonly from: number; readonly to: number; readonly interval: number },
+  options: MeasureOptions,
+): Points | undefined {
+  const { now, generator } = options;
+  const id = cluster.cluster.cluster_id;
+  const rules = options.rules.filter(
+    (rule) =>
+      (rule.metric ?? metric.name) === metric.name &&
+      (rule.cluster ?? id) === id &&
+      within(spanOf(rule), cluster.minutes(now)),
+  );
+  const has = (kind: DatadogRule['kind']) => rules.some((rule) => rule.kind === kind);
+  if (has('empty')) return undefined;
+  const end = Math.min(range.to, has('stale') ? now - 15 * MINUTE : now);
+  const small = generator.size(id) < 0.5;
+  const points = new Map<number, number | null>();
+  for (
+    let start = Math.floor(range.from / range.interval) * range.interval;
+    start < end;
+    start += range.interval
+  ) {
+    if (start < range.from) continue;
+    const minute = Math.floor(start / MINUTE);
+    if (has('gaps') && minute % 3 === 0) continue;
+    if (small && fraction(options.seed, id, metric.name, 'missing', minute) < (options.faults.missing ?? 0))
+      continue;
+    if (has('nulls')) points.set(start, null);
+    else if (has('nan')) points.set(start, Number.NaN);
+    else points.set(start, bucket(metric, cluster, start, range.interval, options));
+  }
+  return points;
+}
+
+/** The last bucket is partial: of a count only what has come so far is in it. */
+function bucket(
+  metric: Metric,
+  cluster: SimulatedCluster,
+  start: number,
+  interval: number,
+  options: MeasureOptions,
+): number {
+  let sum = 0;
+  let minutes = 0;
+  for (let time = start; time < start + interval && time < options.now; time += MINUTE) {
+    const passed = Math.min(1, (options.now - time) / MINUTE);
+    sum += minuteOf(metric.name, cluster, time, options) * (metric.count ? passed : 1);
+    minutes += 1;
+  }
+  if (metric.count) return Math.round(sum);
+  return sum / Math.max(1, minutes);
+}
+
+function minuteOf(
+  name: MetricName,
+  cluster: SimulatedCluster,
+  time: number,
+  { generator }: MeasureOptions,
+): number {
+  const id = cluster.cluster.cluster_id;
+  const healthy = generator.value(name, id, time);
+  const faults = cluster.faults();
+  if (faults.regressions === undefined)
+    return name === 'error_rate' ? generator.errors(id, time, healthy) : healthy;
+  const mesh = stateAt(cluster.meshHistory(), time);
+  let value = healthy;
+  for (const regression of faults.regressions) {
+    if (regression.metric !== name) continue;
+    const share = affected(regression, mesh, cluster.firstVersion());
+    value = value * (1 + ((regression.factor ?? 1) - 1) * share) + (regression.add ?? 0) * share;
+  }
+  return name === 'error_rate' ? generator.errors(id, time, value) : value;
+}
+
+/** How much of a regression is felt: at four fifths of the proxies all of it. Some are never restarted. */
+function affected(
+  regression: NonNullable<ClusterFaults['regressions']>[number],
+  mesh: MeshState | undefined,
+  first: string,
+): number {
+  if (mesh === undefined) return 0;
+  if (regression.plane === 'control') return holdsFor(regression, mesh.istiod, first) ? 1 : 0;
+  let all = 0;
+  let hit = 0;
+  for (const [version, count] of mesh.proxies) {
+    all += count;
+    if (holdsFor(regression, version, first)) hit += count;
+  }
+  return all === 0 ? 0 : Math.min(1, hit / all / 0.8);
+}
+
+function stateAt(history: readonly MeshState[], time: number): MeshState | undefined {
+  for (let index = history.length - 1; index >= 0; index -= 1) {
+    if (history[index]!.since <= time) return history[index];
+  }
+  return undefined;
+}
+
+export function spanOf(rule: DatadogRule): true | DatadogRule {
+  return rule.after === undefined && rule.until === undefined ? true : rule;
+}
