@@ -59,7 +59,7 @@ export interface PreparedBaseline {
 const FEW = 10;
 const FULL = 60;
 /** Chance that a healthy rollout is failed by the sequential test, by design. */
-const ALPHA = 0.002;
+const ALPHA = 0.0001;
 const LONGEST = 4000;
 const DAY_MS = 86_400_000;
 

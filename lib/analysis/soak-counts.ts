@@ -6,6 +6,8 @@ const SHORTEST = 2;
 const SHRINK = 10;
 /** Standard errors that a broken SLO needs: the limit is fixed, but many windows are looked at. */
 const OVER_MAXIMUM = 4;
+/** Controls whose rate is this near to the SLO may explain that it is broken. */
+const NEAR_MAXIMUM = 0.8;
 
 /** Adds interval `i` of the controls to the sums. */
 export function countControls(metric: MetricTrack, i: number): void {
@@ -55,9 +57,20 @@ export function findCountShift(
     const controlErrors = metric.counted.errors[i + 1]! - metric.counted.errors[from]!;
     const factor = (controlErrors + SHRINK) / (controlExpected + SHRINK);
     const expected = rate * requests * factor;
+    const absolute = overMaximum(
+      soak,
+      spec.maximum,
+      counts,
+      factor,
+      errors,
+      requests,
+      controlExpected,
+      points,
+    );
     const found =
-      overMaximum(spec.maximum, rate, factor, errors, requests) ??
-      overBaseline(soak, spec, counts, errors, expected, requests, controlExpected, points);
+      absolute?.meaning === 'failed'
+        ? absolute
+        : (overBaseline(soak, spec, counts, errors, expected, requests, controlExpected, points) ?? absolute);
     if (!found) continue;
     const shared = soak.prepared.controlled && factor > Math.max(1.5, (1 + errors / (rate * requests)) / 2);
     const unproven = found.rule === 'increase' && !soak.prepared.controlled;
@@ -76,26 +89,50 @@ export function findCountShift(
   return undefined;
 }
 
+type Counts = { errors: number; requests: number; overdispersion: number };
 type Found = Pick<Finding, 'rule' | 'limit' | 'meaning'>;
 
 function overMaximum(
+  soak: Soak,
   maximum: number | undefined,
-  rate: number,
+  counts: Counts,
   factor: number,
   errors: number,
   requests: number,
+  controlExpected: number,
+  points: number,
 ): Found | undefined {
   if (maximum === undefined) return undefined;
   const z = 2 * (Math.sqrt(errors) - Math.sqrt(maximum * requests));
   if (z < OVER_MAXIMUM) return undefined;
+  const rate = (counts.errors + 0.5) / counts.requests;
   if (rate > maximum) return { rule: 'maximum', limit: maximum, meaning: 'unproven' };
-  return { rule: 'maximum', limit: maximum, meaning: factor * rate > maximum ? 'environment' : 'failed' };
+  // Controls near the limit as well: what they do must not explain it.
+  const explained =
+    factor * rate > NEAR_MAXIMUM * maximum &&
+    excess(soak, counts, errors, rate * requests * factor, controlExpected, points) < soak.prepared.threshold;
+  return { rule: 'maximum', limit: maximum, meaning: explained ? 'environment' : 'failed' };
+}
+
+/** Standard errors by which a count is above what was expected of it. */
+function excess(
+  soak: Soak,
+  counts: Counts,
+  errors: number,
+  expected: number,
+  controlExpected: number,
+  points: number,
+): number {
+  // A rate's own movement is correlated over minutes; four in a row count as one.
+  const own = counts.overdispersion * Math.min(1, 4 / points);
+  const known = 1 / (counts.errors + 1) + (soak.prepared.controlled ? 1 / (controlExpected + SHRINK) : 0);
+  return (2 * (Math.sqrt(errors) - Math.sqrt(expected))) / Math.sqrt(1 + expected * (own + known));
 }
 
 function overBaseline(
   soak: Soak,
   spec: { increasePercent?: number; grossPercent?: number; floor?: number },
-  counts: { errors: number; requests: number; overdispersion: number },
+  counts: Counts,
   errors: number,
   expected: number,
   requests: number,
@@ -106,11 +143,8 @@ function overBaseline(
   if (limit === undefined || errors <= expected) return undefined;
   const ratio = (errors + 0.5) / (expected + 0.5);
   if (ratio < 1 + limit / 100 || (errors - expected) / requests < (spec.floor ?? 0)) return undefined;
-  // A rate's own movement is correlated over minutes; four in a row count as one.
-  const own = counts.overdispersion * Math.min(1, 4 / points);
-  const known = 1 / (counts.errors + 1) + (soak.prepared.controlled ? 1 / (controlExpected + SHRINK) : 0);
-  const z = (2 * (Math.sqrt(errors) - Math.sqrt(expected))) / Math.sqrt(1 + expected * (own + known));
-  if (z < soak.prepared.threshold) return undefined;
+  if (excess(soak, counts, errors, expected, controlExpected, points) < soak.prepared.threshold)
+    return undefined;
   const isGross = spec.grossPercent !== undefined && ratio >= 1 + spec.grossPercent / 100;
   return {
     rule: isGross ? 'gross' : 'increase',

@@ -210,15 +210,19 @@ function observe(soak: Soak, metric: MetricTrack, track: Track, i: number): void
 
 function findAny(soak: Soak, metric: MetricTrack, track: Track, i: number): Finding | undefined {
   if (Number.isNaN(track.values[i]!)) return undefined;
-  return (
-    brokenMaximum(soak, metric, track, i) ??
-    (track.cluster.counts
-      ? findCountShift(soak, metric, track, i)
-      : (fromZero(soak, metric, track, i) ??
-        gross(soak, metric, track, i) ??
-        increase(soak, metric, track, i)))
-  );
+  const rules = track.cluster.counts ? COUNT_RULES : VALUE_RULES;
+  let doubt: Finding | undefined;
+  for (const rule of rules) {
+    const finding = rule(soak, metric, track, i);
+    if (finding?.meaning === 'failed') return finding;
+    doubt ??= finding;
+  }
+  return doubt;
 }
+
+type Rule = (soak: Soak, metric: MetricTrack, track: Track, i: number) => Finding | undefined;
+const COUNT_RULES: readonly Rule[] = [findCountShift];
+const VALUE_RULES: readonly Rule[] = [brokenMaximum, fromZero, gross, increase];
 
 /** The last `count` intervals with a value, newest first; undefined when they are not close together. */
 function lastValues(track: Track, i: number, count: number): number[] | undefined {
@@ -232,7 +236,7 @@ function lastValues(track: Track, i: number, count: number): number[] | undefine
 /** An SLO: three measurements above it, unless it was broken before the change or the controls break it too. */
 function brokenMaximum(soak: Soak, metric: MetricTrack, track: Track, i: number): Finding | undefined {
   const { maximum } = metric.baseline.metric;
-  if (maximum === undefined || track.cluster.counts) return undefined;
+  if (maximum === undefined) return undefined;
   const at = lastValues(track, i, 3);
   if (!at?.every((k) => track.values[k]! > maximum)) return undefined;
   const from = at[at.length - 1]!;

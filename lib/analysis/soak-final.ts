@@ -12,6 +12,8 @@ import {
 
 /** Share of false findings among the findings of the final judgement. */
 const Q = 0.05;
+/** Standard errors by which the estimate must be above what is allowed; less is a doubt, not a failure. */
+const MARGIN = 1.5;
 
 interface Candidate {
   readonly metric: MetricTrack;
@@ -20,6 +22,7 @@ interface Candidate {
   /** Logarithm of the factor, in the bad direction positive. */
   readonly estimate: number;
   readonly signed: number;
+  readonly standardError: number;
 }
 
 /**
@@ -46,7 +49,9 @@ export function finalFindings(soak: Soak): { failed: Finding[]; doubts: Finding[
     const window = describeWindow(soak, candidate.metric, candidate.track, 0, last);
     if (Math.abs(window.value - window.expected) < (spec.floor ?? 0)) return;
     const shared = sharedShift(soak, candidate.metric, 0, last, candidate.signed);
-    const proven = adjusted[k]! <= Q && soak.prepared.controlled && !candidate.track.cluster.limited;
+    const clear = candidate.estimate - Math.log1p(percent / 100) >= MARGIN * candidate.standardError;
+    const comparable = soak.prepared.controlled && !candidate.track.cluster.limited;
+    const proven = adjusted[k]! <= Q && clear && comparable;
     const finding: Finding = {
       ...window,
       rule: 'increase',
@@ -74,7 +79,11 @@ function compare(metric: MetricTrack, track: Track): Candidate | undefined {
       : spec.direction === 'higher-is-worse'
         ? test.greater
         : rankTest(differences, after, inflation).greater;
-  return { metric, track, p, signed, estimate: badness(signed, spec.direction) };
+  // A median's variance is pi/2 times a mean's (Kenney & Keeping, Mathematics of Statistics, 1962).
+  const standardError = Math.sqrt(
+    ((Math.PI / 2) * inflation * noise.deviation ** 2) / after.length + noise.meanVariance,
+  );
+  return { metric, track, p, signed, estimate: badness(signed, spec.direction), standardError };
 }
 
 /** The whole soak's value above the SLO, although no stretch of it was clear enough to fail. */

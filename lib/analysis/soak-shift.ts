@@ -28,8 +28,8 @@ export interface Shift {
 
 const CLIP = 3;
 /** The estimate must be above what is allowed by this many standard errors: a smaller increase never fails. */
-const MARGIN = 1.5;
-const SHORTEST = 3;
+const MARGIN = 2;
+const SHORTEST = 4;
 
 export function shiftTest(noise: Noise): ShiftTest {
   return { noise, at: [], score: [], weight: [], onset: [], scores: [0], weights: [0] };

@@ -70,6 +70,7 @@ function failed(soak: Soak, findings: readonly Finding[]): SoakJudgement {
     reason: sentence(soak, findings[0]!),
     evidence: evidenceOf(soak, findings, []),
     perCluster,
+    cause: { metric: findings[0]!.metric, cluster_id: findings[0]!.cluster_id },
   };
 }
 

@@ -68,6 +68,8 @@ export interface SoakJudgement {
     readonly verdict: Verdict;
     readonly reason?: string;
   }[];
+  /** Which measurement failed the soak. */
+  readonly cause?: { readonly metric: string; readonly cluster_id: string };
   /** The clusters that were not changed degraded as well: pause, do not roll back. */
   readonly environment?: boolean;
 }
