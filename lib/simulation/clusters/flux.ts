@@ -193,10 +193,12 @@ export class Flux {
       return;
     }
     if (object.spec.wait === true) this.#waitForHealth(current, timeline.now);
-    else this.#applied(current()!);
+    else this.#applied(current());
   }
 
-  #applied(object: KubeObject): void {
+  /** Nothing to say when what was applied was this Kustomization itself, anew: its next run says it. */
+  #applied(object: KubeObject | undefined): void {
+    if (object === undefined) return;
     this.#settle(object, 'True', 'ReconciliationSucceeded', `Applied revision: ${this.revision}`, {
       lastAppliedRevision: this.revision,
     });
