@@ -5,8 +5,10 @@ import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { parseRegistry } from '../config/registry-format.js';
 import { UsageError } from '../domain/errors.js';
-import type { Outcome } from '../domain/rollout.js';
+import { type Outcome, rolloutKey } from '../domain/rollout.js';
 import { isExactVersion } from '../domain/version.js';
+import { journalKeys } from '../ports/journal-keys.js';
+import type { LocalFleet } from '../simulation/fleet.js';
 import type { Scenario } from '../simulation/scenario.js';
 import { demoReport, type RolloutReport } from './demo/report.js';
 import { runOne } from './demo/run-one.js';
@@ -99,6 +101,7 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
       const name = { target: options.target, version: options.to ?? VERSION, batch: act.batch };
       reports.push(await runOne(fleet, name, show));
       show.ending(reports.at(-1)!, act.expect);
+      if (own) show.diff(await diffOf(fleet, name));
     }
   } finally {
     await fleet.stop();
@@ -109,6 +112,16 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
   const asDescribed = acts.every((act, index) => (act.expect ?? 'healthy') === reports[index]?.outcome);
   if (!asDescribed)
     io.exit(reports.some((entry) => own && entry.outcome === 'refused') ? EXIT.refused : EXIT.failed);
+}
+
+/** What was proposed: on somebody's own tree that is the point. */
+async function diffOf(
+  fleet: LocalFleet,
+  name: { target: string; version: string; batch: string },
+): Promise<string> {
+  const pk = journalKeys.rollout(rolloutKey({ ...name, attempt: 1 }));
+  const [plan] = await fleet.remote.journal.records(pk, journalKeys.plan('forward'));
+  return String(plan?.diff ?? '');
 }
 
 /** One cluster of the second wave answers half as fast after the upgrade. */

@@ -13,11 +13,11 @@ import { startTimeOf } from '../local/kept-time.js';
 import type { GitHost } from '../ports/git-host.js';
 import { type SimulatedClusters, startClusters } from './clusters/index.js';
 import { fileLog, memoryLog } from './command-log.js';
+import { type SimulatedDatadog, startDatadog } from './datadog/index.js';
 import { readTree } from './git-objects.js';
-import { type SimulatedDatadog, startDatadog } from './quick/datadog.js';
-import type { SimulatedMergeRequest } from './quick/model.js';
-import { carryOutPeople, type Reaction, simulatePeople } from './quick/people.js';
-import { type SimulatedGitlab, startGitlab } from './quick/server.js';
+import type { SimulatedMergeRequest } from './gitlab/model.js';
+import { type SimulatedGitlab, startGitlab } from './gitlab/server.js';
+import { type Reaction, simulatePeople } from './people.js';
 import type { Scenario } from './scenario.js';
 import type { World } from './world.js';
 
@@ -80,12 +80,12 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     const gitlab = await startGitlab({
       clock,
       commands,
-      faults: scenario.gitlab as never,
+      faults: scenario.gitlab,
       ...latency,
       port: options.ports?.gitlab,
       tokens: {
         [LOCAL_SECRETS.gitlabToken]: { username: 'guard-bot' },
-        [LOCAL_SECRETS.peopleToken]: { username: 'you' },
+        [LOCAL_SECRETS.peopleToken]: { username: 'you', role: 'maintainer' },
       },
     });
     ends.push(() => gitlab.stop());
@@ -104,8 +104,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     });
     ends.push(() => kubernetes.stop());
     for (const command of commands.past) {
-      if (command.kind === 'people') carryOutPeople(command as never, gitlab.model);
-      else if (!gitlab.replay(command)) kubernetes.replay(command);
+      if (!gitlab.replay(command)) kubernetes.replay(command);
     }
     const datadog = await startDatadog(world, kubernetes, {
       port: options.ports?.datadog,
@@ -145,13 +144,10 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
         { id: 1, url: started.webhookUrl, token: LOCAL_SECRETS.webhookToken, failures: 0 },
       ]);
     }
-    if (options.people)
-      simulatePeople({
-        clock,
-        model: gitlab.model,
-        commands,
-        ...(options.react ? { react: options.react } : {}),
-      });
+    if (options.people) {
+      const people = simulatePeople({ clock, gitlab, ...(options.react ? { react: options.react } : {}) });
+      ends.push(() => people.stop());
+    }
     gitlab.goLive();
     const git = createGitHost({
       url: gitlab.url,

@@ -5,6 +5,8 @@ import { held, rolloutOf, run, startSmallFleet, statuses } from '../support/smal
 let fleet: LocalFleet;
 afterEach(() => fleet?.stop());
 
+const mainFiles = () => fleet.gitlab.model.project('infra/k8s-clusters').repository.resolve('main')!.files;
+
 const regression = {
   'eks-dev-us-east-1-web': { regressions: [{ metric: 'latency_p99', factor: 2, version: '1.30' }] },
 } as const;
@@ -20,17 +22,17 @@ describe('a rollout, over every wire', () => {
       expect(cluster.upgrade_history.at(-1)).toMatchObject({ version: '1.30.2', status: 'success' });
     }
     expect(await held(fleet)).toEqual([]);
-    const [request] = fleet.gitlab.model.requests('infra/k8s-clusters');
+    const [request] = fleet.gitlab.model.project('infra/k8s-clusters').requests;
     expect(request).toMatchObject({ state: 'merged' });
     expect(request?.notes.map((note) => note.body).join()).toContain('Healthy');
-    expect(fleet.gitlab.model.requests('infra/k8s-clusters')).toHaveLength(1);
+    expect(fleet.gitlab.model.project('infra/k8s-clusters').requests).toHaveLength(1);
   });
 
   it('changes only the wave in Git', async () => {
     fleet = await startSmallFleet();
-    const before = new Map(fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files);
+    const before = new Map(mainFiles());
     await run(fleet);
-    const after = fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files;
+    const after = mainFiles();
     const changed = [...after].filter(([path, text]) => before.get(path) !== text).map(([path]) => path);
     expect(changed.length).toBeGreaterThan(0);
     expect(changed.filter((path) => !/eks-dev-us-east-1-(api|web)\/istio\//.test(path))).toEqual([]);
@@ -44,7 +46,7 @@ describe('a rollout, over every wire', () => {
     expect(output).toMatchObject({ outcome: 'rolled-back' });
     expect(await statuses(fleet)).toEqual(['failed-upgrade (rolled-back)', 'failed-upgrade (rolled-back)']);
     expect(await held(fleet)).toEqual([]);
-    const requests = fleet.gitlab.model.requests('infra/k8s-clusters');
+    const requests = fleet.gitlab.model.project('infra/k8s-clusters').requests;
     expect(requests).toHaveLength(2);
     const rollback = requests[1]!;
     expect(rollback).toMatchObject({ state: 'merged', title: expect.stringContaining('ROLLBACK') });
@@ -59,11 +61,9 @@ describe('a rollout, over every wire', () => {
     );
     expect(measured.length).toBeGreaterThan(0);
     expect(opened).toBeGreaterThan(Date.parse(rollout.upgrade!.mergedAt!));
-    for (const path of fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files.keys()) {
+    for (const path of mainFiles().keys()) {
       if (/eks-dev-us-east-1-(api|web)\/istio\/istiod/.test(path)) {
-        expect(fleet.gitlab.model.git.branch('infra/k8s-clusters', 'main')!.files.get(path)).toContain(
-          '1.29.4',
-        );
+        expect(mainFiles().get(path)).toContain('1.29.4');
       }
     }
   });

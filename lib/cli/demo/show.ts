@@ -9,6 +9,7 @@ export interface Show {
   opening(fleet: LocalFleet, how: { own: boolean; interactive: boolean }): void;
   act(title: string): void;
   progress(moment: Moment): void;
+  diff(text: string): void;
   ending(report: RolloutReport, expected: Outcome | undefined): void;
   closing(report: DemoReport): void;
 }
@@ -79,7 +80,8 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
       const detail = rollout.phase.startsWith('soaking') ? (moment.judgement?.reason ?? '') : '';
       if (rollout.phase !== said) {
         said = rollout.phase;
-        const why = rollout.phase === 'opening the rollback' && moment.judgement ? `: ${moment.judgement.reason}` : '';
+        const why =
+          rollout.phase === 'opening the rollback' && moment.judgement ? `: ${moment.judgement.reason}` : '';
         say(`  ${clock}  ${rollout.phase}${colors.red(why)}`);
       }
       if (live && rollout.outcome === undefined) draw(picture(moment, detail, colors));
@@ -106,6 +108,15 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
             `    ${elapsed(report.simulatedSeconds * 1000)} simulated, ${report.transitions} state transitions, ${report.events} history events`,
           ),
         );
+      }
+    },
+    diff(text) {
+      if (text === '') return;
+      say('');
+      for (const line of text.trimEnd().split('\n')) {
+        const added = line.startsWith('+') && !line.startsWith('+++');
+        const removed = line.startsWith('-') && !line.startsWith('---');
+        say(`    ${added ? colors.green(line) : removed ? colors.red(line) : colors.dim(line)}`);
       }
     },
     closing(report) {

@@ -23,6 +23,8 @@ export interface SeenRequest {
   readonly verb: string;
   /** `pods`, `pods/portforward`, `helmreleases.helm.toolkit.fluxcd.io`; `/version` for what is no resource. */
   readonly resource: string;
+  /** Path and query at the cluster's API. */
+  readonly url: string;
 }
 
 export interface KubernetesOptions {
@@ -76,13 +78,13 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
       const discovered =
         request.method === 'GET' ? discover(path, accept, cluster.kubernetesVersion) : undefined;
       if (discovered !== undefined) {
-        note(cluster, 'get', path);
+        note(cluster, 'get', path, request);
         send(response, discovered);
         return;
       }
       const route = routeOf(path);
       const watching = request.method === 'GET' && ['1', 'true'].includes(query.get('watch') ?? '');
-      note(cluster, verbOf(request.method, route, watching), nameOf(route));
+      note(cluster, verbOf(request.method, route, watching), nameOf(route), request);
       if (watching) {
         const end = watch(cluster, route, response, { query, accept, now: () => world.clock.now() });
         watches.add(end);
@@ -183,7 +185,7 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
     try {
       const { cluster, path, query } = await enter(request);
       const route = routeOf(path);
-      note(cluster, verbOf('GET', route, false), nameOf(route));
+      note(cluster, verbOf('GET', route, false), nameOf(route), request);
       if (route.subresource !== 'portforward') throw unknownPath();
       const pod = find(cluster, { ...route }).object;
       const port = Number(query.get('ports'));
@@ -211,8 +213,9 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
     }
   }
 
-  function note(cluster: SimulatedCluster, verb: string, resource: string): void {
-    requests.push({ cluster: cluster.cluster.cluster_id, verb, resource });
+  function note(cluster: SimulatedCluster, verb: string, resource: string, { url = '' }: IncomingMessage) {
+    const own = url.replace(/^\/clusters\/[^/?]+/, '');
+    requests.push({ cluster: cluster.cluster.cluster_id, verb, resource, url: own });
   }
 
   await new Promise<void>((resolve, reject) => {
