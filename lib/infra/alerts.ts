@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -33,6 +33,8 @@ export class Alerts extends Construct {
     const key = new kms.Key(this, 'Key', {
       description: "GUARD's alarms on their way to people",
       enableKeyRotation: true,
+      // It protects messages on their way only; nothing is left to be read with it.
+      removalPolicy: RemovalPolicy.DESTROY,
     });
     for (const service of ['cloudwatch.amazonaws.com', 'events.amazonaws.com']) {
       key.grantEncryptDecrypt(new iam.ServicePrincipal(service));
