@@ -89,6 +89,9 @@ async function soakStep(
   const startedAt = Date.parse(rollout.stepStartedAt ?? iso(ports.now()));
   const now = ports.now();
   const where = { merged: true, direction } as const;
+  // Nothing can have been measured yet: the first measurement is an interval away.
+  if (now - startedAt < intervalSeconds * 1000)
+    return again(intervalSeconds, 'the first measurement is being awaited');
 
   let judgement: ReturnType<typeof judgeSoak>;
   try {

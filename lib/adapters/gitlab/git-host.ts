@@ -25,6 +25,7 @@ const MAX_HISTORY = 20;
 /** The GitLab side of `GitHost`. It has no call that merges. */
 export function createGitHost(options: GitHostOptions): GitHost {
   const client = createGitlabClient(options);
+  const now = options.now ?? Date.now;
   const snapshot = createSnapshots(client, options);
   const people = createPeople(client);
 
@@ -35,7 +36,7 @@ export function createGitHost(options: GitHostOptions): GitHost {
       const found = await findByBranch(client, project, proposal.branch, proposal.targetBranch);
       // Merged between two runs of the same step: a second request would ask for the same change again.
       if (found && (found.state === 'merged' || found.state === 'locked'))
-        return complete(client, project, await show(client, project, found.iid));
+        return complete(client, project, await show(client, project, found.iid), now());
       const written = await ensureBranch(client, snapshot, project, proposal);
       const open = found?.state === 'opened' ? found : undefined;
       const assignees = await people(proposal.assignees, 'assignee');
@@ -50,14 +51,14 @@ export function createGitHost(options: GitHostOptions): GitHost {
         (wire.reviewers ?? []).length < reviewers.ids.length
       )
         warnings.push('GitLab kept fewer assignees or reviewers than asked for (one on its free plan)');
-      return complete(client, project, wire, warnings);
+      return complete(client, project, wire, now(), warnings);
     },
 
     async mergeRequest(project, which) {
       const iid = 'iid' in which ? which.iid : (await findByBranch(client, project, which.branch))?.iid;
       if (iid === undefined) return undefined;
       const body = await orAbsent(client.mergeRequests.show(project, iid));
-      return body === undefined ? undefined : complete(client, project, readMergeRequest(body));
+      return body === undefined ? undefined : complete(client, project, readMergeRequest(body), now());
     },
 
     async update(project, iid, change) {
@@ -68,7 +69,7 @@ export function createGitHost(options: GitHostOptions): GitHost {
         Object.keys(edits).length === 0
           ? wire
           : readMergeRequest(await client.mergeRequests.edit(project, iid, edits as never));
-      return complete(client, project, after, warnings);
+      return complete(client, project, after, now(), warnings);
     },
 
     async note(project, iid, marker, body) {

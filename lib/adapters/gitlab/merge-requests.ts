@@ -79,24 +79,30 @@ export async function complete(
   client: GitlabClient,
   project: string,
   wire: WireMergeRequest,
+  now: number,
   warnings: readonly string[] = [],
 ): Promise<MergeRequest> {
   const [commits, landedSha] = await Promise.all([
     client.mergeRequests.allCommits(project, wire.iid, { perPage: 100 }),
-    landedShaOf(client, project, wire),
+    landedShaOf(client, project, wire, now),
   ]);
   return toMergeRequest(wire, { commits: commits.length, landedSha, warnings });
 }
 
+/** GitLab shows the commit of a merge within seconds. */
+const SHOWN_AFTER_MS = 60_000;
+
 /**
  * The commit on the target branch. A fast-forward merge leaves both SHAs of the merge null, and the head itself
- * has landed; but they are also null for a moment after every other merge, so the head counts only when the
- * target branch contains it.
+ * has landed; but they are also null for a moment after every other merge, so the head counts only when that
+ * moment is over and the target branch contains it.
  */
-async function landedShaOf(client: GitlabClient, project: string, wire: WireMergeRequest) {
+async function landedShaOf(client: GitlabClient, project: string, wire: WireMergeRequest, now: number) {
   if (wire.state !== 'merged') return undefined;
   const shown = wire.merge_commit_sha ?? wire.squash_commit_sha;
   if (shown || !wire.sha) return shown ?? undefined;
+  // After an ordinary merge the target branch contains the head, too, but not yet as what landed.
+  if (now - Date.parse(wire.merged_at ?? '') < SHOWN_AFTER_MS) return undefined;
   const ahead = await client.repositories.compare(project, wire.target_branch, wire.sha);
   return Array.isArray(ahead.commits) && ahead.commits.length === 0 ? wire.sha : undefined;
 }
