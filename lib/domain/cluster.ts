@@ -105,6 +105,7 @@ export const TRANSITIONS: Readonly<Record<ClusterStatus, readonly ClusterStatus[
     'healthy',
     'rollback-required',
     'rolling-back',
+    'rollback-failed',
     'held',
     'pending',
   ],

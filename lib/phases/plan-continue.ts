@@ -2,7 +2,7 @@ import { RefusedError } from '../domain/errors.js';
 import type { Rollout } from '../domain/rollout.js';
 import type { PlanOutput, RolloutInput } from './contracts.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
-import { leaseEnd, takeBatchLease } from './support/leases.js';
+import { dropBatchLease, leaseEnd, takeBatchLease } from './support/leases.js';
 import { type PlanPorts, planned } from './support/plan-output.js';
 import { audit, updateRollout } from './support/record.js';
 
@@ -19,15 +19,9 @@ export async function continueRollout(
       `rollout ${rollout.key} has no merge request yet; nothing to ${input.start === 'verify' ? 'watch' : 'put back'}: start it again with guard run`,
     );
   }
+  if (input.start === 'roll-back') await refuseWithoutMerge(rollout, ports);
   await takeBatchLease(ports, rollout);
-  const tokens = new Map<string, number>();
-  await mapBounded(rollout.clusters, REGISTRY_CONCURRENCY, async ({ cluster_id }) => {
-    const taken = await ports.registry.change(cluster_id, {
-      now: ports.now(),
-      lease: { action: 'acquire', holder: rollout.key, expiresAt: leaseEnd(ports) },
-    });
-    tokens.set(cluster_id, taken.lease?.token ?? 0);
-  });
+  const tokens = await takeLeasesAgain(rollout, input.start, ports);
   const direction = input.start === 'roll-back' ? 'back' : rollout.rollback ? 'back' : 'forward';
   const reopened = await updateRollout(ports, rollout.key, (current) => ({
     outcome: undefined,
@@ -84,6 +78,69 @@ async function find(input: RolloutInput, ports: PlanPorts): Promise<Rollout> {
       `batch '${input.batch}' is being moved by rollout ${newer.key}; cancel that first`,
     );
   return latest;
+}
+
+/** Only what was merged can be put back, and only once. */
+async function refuseWithoutMerge(rollout: Rollout, ports: PlanPorts): Promise<void> {
+  const { key, upgrade } = rollout;
+  if (rollout.outcome === 'rolled-back')
+    throw new RefusedError(`rollout ${key} was rolled back already; nothing to put back`);
+  if (!upgrade || upgrade.landedSha) return;
+  const request = await ports.git.mergeRequest(rollout.project, { iid: upgrade.iid });
+  if (request?.state !== 'merged')
+    throw new RefusedError(
+      `merge request !${upgrade.iid} of rollout ${key} was not merged; nothing to put back`,
+    );
+}
+
+/**
+ * The cluster leases, or none that it did not have: what was taken is given back when one refuses. A cluster
+ * that is watched again is `unverified` until then, whatever the rollout had ended with.
+ */
+async function takeLeasesAgain(
+  rollout: Rollout,
+  start: RolloutInput['start'],
+  ports: PlanPorts,
+): Promise<Map<string, number>> {
+  const before = await ports.registry.get(rollout.clusters.map((cluster) => cluster.cluster_id));
+  const free = new Set(
+    before.filter(({ lease }) => lease?.holder !== rollout.key).map((cluster) => cluster.cluster_id),
+  );
+  const tokens = new Map<string, number>();
+  const refusals: RefusedError[] = [];
+  await mapBounded(rollout.clusters, REGISTRY_CONCURRENCY, async ({ cluster_id }) => {
+    try {
+      const taken = await ports.registry.change(cluster_id, {
+        now: ports.now(),
+        lease: { action: 'acquire', holder: rollout.key, expiresAt: leaseEnd(ports) },
+      });
+      tokens.set(cluster_id, taken.lease?.token ?? 0);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      refusals.push(error);
+    }
+  });
+  const [refusal] = refusals;
+  if (refusal) {
+    await mapBounded(
+      [...tokens.keys()].filter((id) => free.has(id)),
+      REGISTRY_CONCURRENCY,
+      (id) =>
+        ports.registry.change(id, { now: ports.now(), lease: { action: 'release', holder: rollout.key } }),
+    );
+    if (rollout.outcome !== undefined) await dropBatchLease(ports, rollout);
+    throw refusal;
+  }
+  if (start === 'verify') {
+    await mapBounded([...tokens], REGISTRY_CONCURRENCY, ([id, token]) =>
+      ports.registry.change(id, {
+        now: ports.now(),
+        status: 'unverified',
+        fence: { holder: rollout.key, token },
+      }),
+    );
+  }
+  return tokens;
 }
 
 async function refuseIfAnotherRuns(rollout: Rollout, execution: string, ports: PlanPorts): Promise<void> {

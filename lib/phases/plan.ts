@@ -34,8 +34,10 @@ export async function plan(
 }
 
 async function begin(input: RolloutInput, execution: string, ports: PlanPorts): Promise<PlanOutput> {
-  const clusters = await admitBatch(input, ports);
+  // First: of a batch that is moving, its clusters' statuses would be named instead of the rollout that moves it.
   const { rollout: open, attempt } = await attemptFor(input, execution, ports);
+  const clusters = await admitBatch(input, ports);
+  if (open) refuseOtherClusters(open, clusters);
   const name = { target: input.target, version: input.version, batch: input.batch, attempt };
   const key = rolloutKey(name);
   const from = await admitVersions(input, clusters, key, ports);
@@ -80,6 +82,19 @@ async function begin(input: RolloutInput, execution: string, ports: PlanPorts): 
     clusters: clusters.length,
   });
   return planned(rollout, 'proceed', 'forward', input, ports);
+}
+
+/** A rollout keeps its clusters: leases taken for others would belong to nobody. */
+function refuseOtherClusters(open: Rollout, clusters: readonly { cluster_id: string }[]): void {
+  const ids = (list: readonly { cluster_id: string }[]): string =>
+    list
+      .map(({ cluster_id }) => cluster_id)
+      .sort()
+      .join(', ');
+  if (ids(open.clusters) === ids(clusters)) return;
+  throw new RefusedError(
+    `rollout ${open.key} is open for other clusters (${ids(open.clusters)}); cancel it first: guard cancel --batch ${open.batch}`,
+  );
 }
 
 /** The open rollout of this batch and version, or the number of the next attempt. */

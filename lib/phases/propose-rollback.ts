@@ -1,10 +1,11 @@
 import { type RollbackText, renderRollback } from '../domain/merge-request-text.js';
 import { branchOf, type Rollout } from '../domain/rollout.js';
+import { sameVersion } from '../domain/version.js';
 import { type Plan, type PlanRequest, planChange } from '../gitops/plan.js';
 import { targetNamed } from '../targets/index.js';
 import { readReports } from './decide.js';
 import type { Proposed, ProposePorts } from './open-merge-request.js';
-import { describeClusters, keepPlan, metricLinks, refusals } from './propose-upgrade.js';
+import { describeClusters, keepPlan, mergedAlready, metricLinks, refusals } from './propose-upgrade.js';
 
 /**
  * Puts back each token's own previous value on today's tree (design/gitops.md, Rollback). A token that no
@@ -36,6 +37,8 @@ export async function proposeRollback(
   );
   if (change.refused.length > 0) return { refused: `the rollback cannot be made: ${refusals(change)}` };
   if (change.commits.length === 0) {
+    const merged = await mergedAlready(rollout, 'back', ports);
+    if (merged) return merged;
     const why = refused.slice(0, 3).map((token) => {
       const by = token.commit
         ? `, changed by commit ${token.commit.sha.slice(0, 8)} "${token.commit.title}" (${token.commit.author})`
@@ -96,7 +99,10 @@ async function describeLeft(
   rollout: Rollout,
   ports: ProposePorts,
 ): Promise<RollbackText['refused'][number]> {
-  const found = [...first.clusters, ...change.clusters].find((entry) => entry.cluster === cluster_id);
+  const places = [...first.clusters, ...change.clusters].filter((entry) => entry.cluster === cluster_id);
+  // One place of a cluster may be changed while its others still have the rollout's own value.
+  const found =
+    places.find(({ from, to }) => !sameVersion(from, rollout.version) && !sameVersion(from, to)) ?? places[0];
   const file = found?.file ?? '';
   const [commit] =
     file === ''

@@ -1,5 +1,5 @@
 import { type ClusterChange, renderUpgrade } from '../domain/merge-request-text.js';
-import { branchOf, type Rollout } from '../domain/rollout.js';
+import { branchOf, type Direction, type Rollout } from '../domain/rollout.js';
 import { type Plan, planChange } from '../gitops/plan.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
@@ -24,6 +24,9 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
   });
   await keepPlan(rollout, 'forward', snapshot.sha, change, ports);
   if (change.refused.length > 0) return { refused: refusals(change) };
+  // Killed after it was proposed, and merged before this run: the request is ours, and the merge is to be judged.
+  const merged = change.commits.length === 0 ? await mergedAlready(rollout, 'forward', ports) : undefined;
+  if (merged) return merged;
   if (change.commits.length === 0)
     return { refused: `every cluster is at ${rollout.version} in Git already; nothing to change` };
   if (rollout.dryRun) {
@@ -57,6 +60,19 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     request: { iid: request.iid, url: request.url, branch: request.branch, sha: request.sha },
     warnings: request.warnings,
   };
+}
+
+/** The request of this direction, when a person has merged it already. */
+export async function mergedAlready(
+  rollout: Rollout,
+  direction: Direction,
+  ports: Pick<ProposePorts, 'git'>,
+): Promise<Proposed | undefined> {
+  if (rollout.dryRun) return undefined;
+  const found = await ports.git.mergeRequest(rollout.project, { branch: branchOf(rollout, direction) });
+  if (found?.state !== 'merged') return undefined;
+  const { iid, url, branch, sha, warnings } = found;
+  return { request: { iid, url, branch, sha }, warnings };
 }
 
 /** Counted on the diff that the reader sees. */

@@ -1,7 +1,7 @@
 import type { ClusterStatus } from '../domain/cluster.js';
 import { ConflictError, messageOf, RefusedError } from '../domain/errors.js';
 import { noteMarker, renderNote, renderSuccessNote } from '../domain/merge-request-text.js';
-import type { Outcome, Rollout } from '../domain/rollout.js';
+import type { MergeRequestRef, Outcome, Rollout } from '../domain/rollout.js';
 import type { Verdict } from '../domain/verdict.js';
 import type { Ports } from '../ports/index.js';
 import type { ClusterChange } from '../ports/registry.js';
@@ -27,10 +27,16 @@ const SEVERITY: Readonly<Record<Outcome, 'info' | 'warning' | 'critical'>> = {
 
 /** Writes the end: registry, leases, merge request, audit, event, record. Every part may be done twice. */
 export async function settleRollout(input: SettleInput, ports: SettlePorts): Promise<SettleOutput> {
-  const outcome = input.outcome ?? 'unverified';
-  if (input.rollout === '') return { ...input, outcome };
-  const rollout = await loadRollout(ports, input.rollout);
-  const reason = rollout.failure ? `${rollout.failure}; ${input.reason}` : input.reason;
+  if (input.rollout === '') return { ...input, outcome: input.outcome ?? 'unverified' };
+  const asked = input.outcome ?? 'unverified';
+  const found = await loadRollout(ports, input.rollout);
+  const upgrade = await closeUnmerged(found, asked, input.reason, ports);
+  const rollout = upgrade ? { ...found, upgrade } : found;
+  const outcome = upgrade ? 'unverified' : asked;
+  const told = upgrade
+    ? `!${upgrade.iid} was merged while the rollout ended (${asked}: ${input.reason}); guard monitor watches it`
+    : input.reason;
+  const reason = rollout.failure ? `${rollout.failure}; ${told}` : told;
   await mapBounded(rollout.dryRun ? [] : rollout.clusters, REGISTRY_CONCURRENCY, async (cluster) => {
     const change = endOf(rollout, outcome, cluster.from, cluster.verdict, ports);
     try {
@@ -62,6 +68,7 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
   ]);
   // Last: once it has an outcome no sweep looks at it again, so everything else must be done.
   await updateRollout(ports, rollout.key, (current) => ({
+    ...(upgrade ? { upgrade } : {}),
     outcome,
     verdict: input.verdict ?? undefined,
     reason,
@@ -135,31 +142,49 @@ function statusOf(outcome: 'held' | 'unverified' | 'rollback-failed'): ClusterSt
   return outcome;
 }
 
+/**
+ * Closes the request of a rollout that ends before its merge, and before its leases are free. A person may have
+ * merged it in the meantime: then clusters move and nobody watches them, and the answer is what was merged.
+ */
+async function closeUnmerged(
+  rollout: Rollout,
+  outcome: Outcome,
+  reason: string,
+  ports: SettlePorts,
+): Promise<MergeRequestRef | undefined> {
+  const ref = rollout.upgrade;
+  if (!ref || ref.landedSha) return undefined;
+  let request = await ports.git.mergeRequest(rollout.project, { iid: ref.iid });
+  if (request?.state === 'opened') {
+    const note = endedNote(rollout, outcome, reason);
+    await ports.git.note(rollout.project, ref.iid, noteMarker(rollout, 'ended'), note);
+    request = await ports.git.update(rollout.project, ref.iid, { state: 'closed' });
+  }
+  if (request?.state !== 'merged') return undefined;
+  const { landedSha, mergedAt } = request;
+  return { ...ref, ...(landedSha ? { landedSha } : {}), ...(mergedAt ? { mergedAt } : {}) };
+}
+
+function endedNote(rollout: Rollout, outcome: Outcome, reason: string): string {
+  const headline = `GUARD ended this rollout: ${outcome}`;
+  return renderNote({ rollout, kind: 'ended', headline, reasons: [reason] });
+}
+
 async function sayInMergeRequest(
   rollout: Rollout,
   outcome: Outcome,
   reason: string,
   ports: SettlePorts,
 ): Promise<void> {
-  const merged = rollout.upgrade?.landedSha !== undefined;
   const request = rollout.rollback ?? rollout.upgrade;
-  if (!request) return;
-  const ended = renderNote({
-    rollout,
-    kind: 'ended',
-    headline: `GUARD ended this rollout: ${outcome}`,
-    reasons: [reason],
-  });
-  if (!merged && rollout.upgrade) {
-    const now = await ports.git.mergeRequest(rollout.project, { iid: rollout.upgrade.iid });
-    if (now?.state === 'opened') {
-      await ports.git.note(rollout.project, rollout.upgrade.iid, noteMarker(rollout, 'ended'), ended);
-      await ports.git.update(rollout.project, rollout.upgrade.iid, { state: 'closed' });
-    }
-    return;
-  }
+  if (!request || rollout.upgrade?.landedSha === undefined) return;
   if (outcome !== 'healthy') {
-    await ports.git.note(rollout.project, request.iid, noteMarker(rollout, 'ended'), ended);
+    await ports.git.note(
+      rollout.project,
+      request.iid,
+      noteMarker(rollout, 'ended'),
+      endedNote(rollout, outcome, reason),
+    );
     return;
   }
   const reports = await readReports(rollout, { stage: 'after', direction: 'forward' }, ports);

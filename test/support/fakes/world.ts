@@ -88,7 +88,12 @@ const EXAMPLE = parseConfig(
  */
 export function world(options: WorldOptions = {}): World {
   const clock = createTestClock('2026-08-24T09:00:00.000Z');
-  const config = merged(EXAMPLE, options.config ?? {}) as Config;
+  const lists: Readonly<Record<string, readonly string[]>> = { test: [TEST_CLUSTER], 'dev-wave-1': WAVE };
+  const batches = EXAMPLE.batches.map(({ name }) => ({
+    name,
+    ...(lists[name] ? { clusters: [...lists[name]] } : {}),
+  }));
+  const config = merged({ ...EXAMPLE, batches }, options.config ?? {}) as Config;
   const versions = new Map<string, string>([
     [TEST_CLUSTER, NEW],
     ...[...WAVE, ...CONTROLS].map((id) => [id, OLD] as const),
