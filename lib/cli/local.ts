@@ -21,6 +21,7 @@ interface LocalOptions {
   tree?: string;
   scenario?: string;
   people?: boolean;
+  config?: string;
 }
 
 /** `guard local`: the engine and the fleet of the demo, for stock tools, until it is stopped. */
@@ -39,7 +40,9 @@ export function register(program: Command, io: Io): void {
     .option('--tree <dir>', 'your own GitOps tree')
     .option('--scenario <file>', 'latency and faults of the simulation (YAML)')
     .option('--people', 'simulated reviewers merge by themselves')
-    .action((options: LocalOptions) => guarded(io, () => local(options, io)));
+    .action((options: LocalOptions) =>
+      guarded(io, () => local({ ...options, ...program.opts<{ config?: string }>() }, io)),
+    );
 }
 
 async function local(options: LocalOptions, io: Io): Promise<void> {
@@ -48,6 +51,8 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
     throw new UsageError(`--port ${options.port}: a number from 1 to 65532`);
   const file = options.clusters ? resolve(io.cwd, options.clusters) : `${EXAMPLES}clusters.json`;
   if (!existsSync(file)) throw new UsageError(`${options.clusters}: no such file`);
+  const config = options.config ? resolve(io.cwd, options.config) : `${EXAMPLES}guard.yaml`;
+  if (!existsSync(config)) throw new UsageError(`${options.config}: no such configuration file`);
   const { startLocalFleet } = await import('../simulation/fleet.js');
   const dataDir = options.data ? resolve(io.cwd, options.data) : undefined;
   const kept = dataDir ? keptPorts(dataDir) : {};
@@ -59,7 +64,7 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
       options.clusters ?? 'examples/clusters.json',
       '2026-06-01T00:00:00Z',
     ),
-    configText: readFileSync(`${EXAMPLES}guard.yaml`, 'utf8'),
+    configText: readFileSync(config, 'utf8'),
     tree: options.tree ? resolve(io.cwd, options.tree) : `${EXAMPLES}fleet`,
     scenario: options.scenario
       ? (parse(readFileSync(resolve(io.cwd, options.scenario), 'utf8')) as Scenario)

@@ -72,9 +72,9 @@ export async function start(fleet: LocalFleet, input: Partial<Record<string, unk
 export async function ended(
   fleet: LocalFleet,
   arn: string,
-  seconds = 60,
+  seconds = 100,
 ): Promise<{ status: string; output: SettleOutput | undefined; cause?: string }> {
-  for (let left = seconds * 20; left > 0; left--) {
+  for (let left = seconds * 10; left > 0; left--) {
     const execution = await fleet.remote.executions.describe(arn);
     if (execution && execution.status !== 'RUNNING') {
       return {
@@ -83,7 +83,7 @@ export async function ended(
         ...(execution.cause ? { cause: execution.cause } : {}),
       };
     }
-    await sleep(50);
+    await sleep(100);
   }
   throw new Error(`the execution did not end within ${seconds} s`);
 }
@@ -91,7 +91,7 @@ export async function ended(
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  seconds = 30,
+  seconds = 60,
 ): Promise<T> {
   for (let left = seconds * 20; left > 0; left--) {
     const seen = await look();
