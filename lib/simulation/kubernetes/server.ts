@@ -133,6 +133,7 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
       case 'GET': {
         const { kubernetes = {} } = world.scenario;
         const expire = () => {
+          if (kubernetes.expireContinue === undefined) return false;
           counters.continued += 1;
           return counters.continued === kubernetes.expireContinue;
         };

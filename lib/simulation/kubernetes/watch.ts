@@ -36,6 +36,8 @@ export function watch(
       if (revision <= seen) known.add(String(object.metadata.uid));
   }
   response.writeHead(200, { 'content-type': 'application/json' });
+  // Clients wait for the head before they listen for anything else, also for their own end.
+  response.flushHeaders();
 
   const look = () => {
     cluster.advance(now());

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import type { SimulatedCluster } from '../clusters/cluster.js';
 import { isObject, jsonPatch, mergePatch, type PatchOperation, strategicMerge } from '../clusters/patch.js';
@@ -57,7 +58,7 @@ export function patch(
     metadata,
     ...(old.status !== undefined && { status: old.status }),
   };
-  if (JSON.stringify(next) === JSON.stringify({ ...old, metadata: { ...metadata, ...old.metadata } })) {
+  if (isDeepStrictEqual(next, old)) {
     return { status: 200, body: JSON.stringify(old) };
   }
   if (dryRun) return { status: 200, body: JSON.stringify(next) };
