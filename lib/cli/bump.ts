@@ -2,14 +2,13 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { RefusedError, UsageError } from '../domain/errors.js';
-import { isExactVersion } from '../domain/version.js';
 import { type Bump, bumpFiles } from '../gitops/bump.js';
 import { LIMITS } from '../gitops/tree.js';
-import { parseUpgradeSpec, type UpgradeSpec } from '../gitops/upgrade-spec.js';
 import { gitopsTarget } from '../targets/gitops.js';
 import { guarded } from './errors.js';
 import { EXIT, type Io } from './io.js';
 import { readText } from './tree-files.js';
+import { wantedOf } from './wanted.js';
 import { writeAll } from './write-files.js';
 
 interface Options {
@@ -37,15 +36,10 @@ export function register(program: Command, io: Io): void {
 
 function run(given: readonly string[], options: Options, io: Io): void {
   const target = gitopsTarget(options.target);
-  const spec = options.spec === undefined ? undefined : readSpec(options.spec, io.cwd);
-  const to = options.to ?? spec?.version;
-  if (to === undefined) throw new UsageError('give the version with --to, or an upgrade spec with --spec');
-  if (!isExactVersion(to))
-    throw new UsageError(`--to ${to}: is not one exact version; give one such as 1.30.2`);
-  if (spec && spec.version !== to) throw new UsageError(`--to ${to}: ${options.spec} says ${spec.version}`);
+  const { version, updates } = wantedOf(options, io.cwd);
   const files = new Map<string, string>();
   for (const path of given) files.set(path, load(path, io.cwd));
-  const bump = bumpFiles(files, target, to, spec?.updates);
+  const bump = bumpFiles(files, target, version, updates);
   if (options.json) {
     const { edits, skipped, diff } = bump;
     io.out(JSON.stringify({ edits, skipped, diff }, null, 2));
@@ -59,12 +53,6 @@ function run(given: readonly string[], options: Options, io: Io): void {
   // A link is written where it leads: renaming over it would replace it by a file.
   writeAll(bump.files, (path) => realpathSync(resolve(io.cwd, path)));
   if (!options.json) io.out(`${bump.files.length} ${bump.files.length === 1 ? 'file' : 'files'} written`);
-}
-
-function readSpec(path: string, cwd: string): UpgradeSpec {
-  const text = readText(resolve(cwd, path), path);
-  if (text === undefined) throw new UsageError(`${path}: is not UTF-8`);
-  return parseUpgradeSpec(text, path);
 }
 
 function load(path: string, cwd: string): string {

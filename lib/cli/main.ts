@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Module>>> = {
   local: () => import('./local.js'),
   plan: () => import('./plan.js'),
   bump: () => import('./bump.js'),
+  diff: () => import('./diff.js'),
   registry: () => import('./registry.js'),
   list: () => import('./list.js'),
   run: () => import('./rollout.js'),
@@ -32,6 +33,7 @@ Upgrade a batch:
 
 Look before anything is touched:
   guard plan --tree . --clusters clusters.json --batch test --target istio --to 1.30.2
+  guard diff --batch test --target-version 1.30.2  the same on the project in GitLab
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a rule.`;
 

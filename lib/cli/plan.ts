@@ -1,14 +1,14 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { RefusedError, UsageError } from '../domain/errors.js';
-import { isExactVersion } from '../domain/version.js';
-import type { FileEdit } from '../gitops/diff.js';
-import { type Plan, planChange } from '../gitops/plan.js';
+import { RefusedError } from '../domain/errors.js';
+import { netFiles, type Plan, planChange } from '../gitops/plan.js';
 import { gitopsTarget } from '../targets/gitops.js';
 import { guarded } from './errors.js';
 import { chooseWave, type OfflineMember, readFleet } from './fleet-file.js';
 import { EXIT, type Io } from './io.js';
+import { sayRefused } from './plan-text.js';
 import { loadTree } from './tree-files.js';
+import { wantedOf } from './wanted.js';
 import { writeAll } from './write-files.js';
 
 interface Options {
@@ -17,7 +17,9 @@ interface Options {
   batch?: string;
   only?: string;
   target: string;
-  to: string;
+  to?: string;
+  spec?: string;
+  addDependsOn?: boolean;
   json?: boolean;
   write?: boolean;
   structural?: boolean;
@@ -38,8 +40,13 @@ export function register(program: Command, io: Io): void {
     .option('--batch <name>', 'the wave: all clusters of this batch')
     .option('--only <names>', 'the wave: these clusters, comma-separated')
     .requiredOption('--target <name>', 'what is upgraded: istio, cert-manager, ..., or helm:CHART')
-    .requiredOption('--to <version>', 'one exact version')
-    .option('--structural', 'insert an override for the wave where a place is shared with others')
+    .option('--to <version>', 'one exact version')
+    .option('--spec <file>', 'an upgrade spec: version, and updates as a list of {path, value}')
+    .option(
+      '--structural',
+      'where a place is shared with others: insert an override for the wave, or copy a folder of the old version',
+    )
+    .option('--add-depends-on', 'also add a dependsOn that is missing between the releases')
     .option('--write', 'make the change in the tree, all files or none')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExit codes: 0 it can be made, 3 refused (nothing is written), 2 usage.')
@@ -48,9 +55,7 @@ export function register(program: Command, io: Io): void {
 
 function run(options: Options, io: Io): void {
   const target = gitopsTarget(options.target);
-  if (!isExactVersion(options.to)) {
-    throw new UsageError(`--to ${options.to}: is not one exact version; give one such as 1.30.2`);
-  }
+  const { version, updates } = wantedOf(options, io.cwd);
   const all = readFleet(options.clusters, io.cwd);
   const wave = chooseWave(all, options.batch, options.only);
   const fleet = sameRepository(all, wave);
@@ -59,20 +64,21 @@ function run(options: Options, io: Io): void {
   const plan = planChange({
     tree: files,
     fleet,
-    wave: new Map(wave.map((member) => [member.cluster_id, options.to])),
+    wave: new Map(wave.map((member) => [member.cluster_id, version])),
     target,
     structural: options.structural === true,
+    addDependsOn: options.addDependsOn === true,
+    updates,
   });
   if (options.json) io.out(JSON.stringify(forPrograms(plan), null, 2));
   else print(plan, io);
   if (plan.refused.length > 0) {
-    for (const { reason, clusters, hint } of plan.refused)
-      io.err(`guard: refused: ${reason}${list(clusters)}; ${hint}`);
+    sayRefused(plan.refused, io);
     io.exit(EXIT.refused);
     return;
   }
   if (!options.write) return;
-  const edits = finalFiles(plan);
+  const edits = netFiles(plan.commits);
   writeAll(edits, (path) => join(root, path));
   if (!options.json) io.out(`${edits.length} ${edits.length === 1 ? 'file' : 'files'} written`);
 }
@@ -89,16 +95,6 @@ function sameRepository(all: readonly OfflineMember[], wave: readonly OfflineMem
   return all.filter(
     (member) => member.gitlab_repo === undefined || project === undefined || member.gitlab_repo === project,
   );
-}
-
-/** Every file once, from what is there now to what the last commit makes of it. */
-function finalFiles(plan: Plan): FileEdit[] {
-  const files = new Map<string, FileEdit>();
-  for (const file of plan.commits.flatMap((commit) => commit.files)) {
-    const known = files.get(file.path);
-    files.set(file.path, known ? { ...file, before: known.before } : file);
-  }
-  return [...files.values()];
 }
 
 function forPrograms(plan: Plan): Record<string, unknown> {
@@ -119,10 +115,4 @@ function print(plan: Plan, io: Io): void {
   for (const warning of plan.warnings) io.err(`guard: warning: ${warning}`);
   if (plan.refused.length > 0) return;
   io.out(plan.diff === '' ? 'nothing to change' : `\n${plan.diff.replace(/\n$/, '')}`);
-}
-
-function list(clusters: readonly string[]): string {
-  if (clusters.length === 0) return '';
-  const more = clusters.length > 10 ? ` and ${clusters.length - 10} more` : '';
-  return ` (${clusters.slice(0, 10).join(', ')}${more})`;
 }

@@ -7,7 +7,7 @@ import { spliceText } from './edit.js';
 import { isScalar, pathOf, textAt } from './node.js';
 import type { Place } from './places.js';
 import { placesIn, valuesPlaces } from './places.js';
-import type { PlannedEdit } from './plan.js';
+import type { PlannedEdit } from './plan-contract.js';
 import { Repository } from './repository.js';
 import type { Scope } from './substitute.js';
 import type { TargetGitops } from './target.js';
@@ -57,7 +57,7 @@ export function bumpFiles(
       refused.push(`${file} is too large: more than ${LIMITS.fileCharacters} characters`);
   }
   if (refused.length > 0) return { edits: [], skipped: [], files: [], refused, diff: '' };
-  const extra = updates.length > 0 ? locateUpdates(new Repository(files), files.keys(), updates) : [];
+  const extra = updates.length > 0 ? locateIn(new Repository(files), updates) : [];
   const taken = new Set(extra.map((one) => `${one.file}#${one.doc}#${one.path}`));
   const found = findAll(files, target, to).filter((one) => !taken.has(keyOf(one)));
   const edits = unique(found.flatMap((one) => (one.kind === 'edit' ? [one] : [])));
@@ -85,6 +85,11 @@ export function bumpFiles(
     return { edits: [], skipped: [...skipped, ...held], files: [], refused, diff: '' };
   }
   return finish(files, target, to, edits, skipped, extra);
+}
+
+function locateIn(repository: Repository, updates: readonly SpecUpdate[]): LocatedUpdate[] {
+  const documents = [...repository.tree.keys()].flatMap((file) => [...repository.documents(file)]);
+  return locateUpdates(repository, documents, updates);
 }
 
 const ALREADY = 'is this version already';

@@ -1,7 +1,7 @@
 import { viewsOf } from './fleet.js';
 import type { Node } from './node.js';
 import { isScalar } from './node.js';
-import type { Change, PlanRequest, Refusal } from './plan.js';
+import type { Change, PlanRequest, Refusal } from './plan-contract.js';
 import type { Repository } from './repository.js';
 import type { Hit, Resolution } from './resolve.js';
 import { scalarToken } from './token.js';

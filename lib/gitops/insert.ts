@@ -1,6 +1,6 @@
 import type { Splice } from './edit.js';
 import type { MapNode, Node, Origin } from './node.js';
-import { fileRange, isList, isMap } from './node.js';
+import { fileRange, isList, isMap, isOwnChild } from './node.js';
 
 /** What to insert: a map key with a scalar, or items of a list, below a path of keys. */
 export interface Insertion {
@@ -25,9 +25,12 @@ export function insertInto(
   for (const key of insertion.keys) {
     const next: Node | undefined = isMap(node) ? node.entries.get(key) : undefined;
     if (!next) break;
+    if (!isOwnChild(node, key, next)) return undefined;
     node = next;
     depth++;
   }
+  // What an anchor lends would change elsewhere too.
+  if ((node?.origin?.shared?.aliases.length ?? 0) > 0) return undefined;
   const missing = insertion.keys.slice(depth);
   const style = styleOf(text);
   if (isList(node) && missing.length === 0 && insertion.items) {

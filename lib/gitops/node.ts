@@ -130,6 +130,12 @@ export function itemsAt(node: Node | undefined, ...keys: readonly string[]): rea
   return found?.kind === 'list' ? found.items : [];
 }
 
+/** Whether the child is written under this very key, and not lent by an alias or a merge key. */
+export function isOwnChild(parent: Node | undefined, key: string | number, child: Node): boolean {
+  const at = child.origin?.at;
+  return at !== undefined && at.parent === parent?.origin?.at && at.segment === key;
+}
+
 /** Offsets in the file; `undefined` when the bytes are not certain. */
 export function fileRange(origin: Origin): { start: number; end: number } | undefined {
   const start = origin.source.toFile(origin.start);

@@ -1,6 +1,7 @@
 import { compareVersions, parseVersion } from '../domain/version.js';
-import { get, itemsAt, textAt } from './node.js';
-import type { PlanRequest } from './plan.js';
+import { dependencyGaps } from './depends-on.js';
+import { get, textAt } from './node.js';
+import type { PlanRequest } from './plan-contract.js';
 import type { Hit, Resolution } from './resolve.js';
 import type { TargetGitops } from './target.js';
 
@@ -16,7 +17,7 @@ export function orderWarnings(request: PlanRequest, before: ReadonlyMap<string, 
     const charts = (before.get(id)?.hits ?? []).filter((hit) => hit.role === 'chart' && hit.deciding);
     for (const text of [
       ...stepWarnings(charts, to),
-      ...dependencyWarnings(charts),
+      ...(request.addDependsOn ? [] : dependencyWarnings(before.get(id))),
       ...crdWarnings(charts, to, request.target),
     ]) {
       warn(text, id);
@@ -42,29 +43,12 @@ function stepWarnings(charts: readonly Hit[], to: string): string[] {
     : [];
 }
 
-/** Each component must wait for the ones before it, so that Flux upgrades them in order. */
-function dependencyWarnings(charts: readonly Hit[]): string[] {
-  const result: string[] = [];
-  for (const hit of charts) {
-    if (hit.plane === 'crds') continue;
-    const earlier = charts.filter((other) => RANKS[other.plane] < RANKS[hit.plane]);
-    if (earlier.length === 0) continue;
-    const { resource, context } = hit.item;
-    const names = itemsAt(resource.node, 'spec', 'dependsOn').map((one) => textAt(one, 'name'));
-    const own = earlier.some(
-      (other) => names.includes(other.release) || names.includes(other.item.resource.name),
-    );
-    const flux = itemsAt(context.flux?.node, 'spec', 'dependsOn').map((one) => textAt(one, 'name'));
-    const byFlux = earlier.some((other) => flux.includes(other.item.context.flux?.name));
-    if (!own && !byFlux) {
-      const names = earlier.map((other) => other.release).join(' or ');
-      result.push(`${hit.release} (${hit.file}) has no dependsOn for ${names}, so Flux may upgrade it first`);
-    }
-  }
-  return result;
+function dependencyWarnings(resolution: Resolution | undefined): string[] {
+  return dependencyGaps(resolution).map(({ hit, earlier }) => {
+    const names = earlier.map((other) => other.release).join(' or ');
+    return `${hit.release} (${hit.file}) has no dependsOn for ${names}, so Flux may upgrade it first`;
+  });
 }
-
-const RANKS = { crds: 0, control: 1, data: 2 } as const;
 
 /** external-apis E3: CRDs in the chart's `crds/` folder are skipped by default; crossing over needs adoption. */
 function crdWarnings(charts: readonly Hit[], to: string, target: TargetGitops): string[] {

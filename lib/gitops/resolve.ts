@@ -51,9 +51,12 @@ export interface Hit {
   /** Why the token may not be written although it can be read: a digest stands beside it. */
   readonly frozen?: string;
   readonly item: Item;
-  /** The object that carries the deciding field, and the field's keys in it when a patch can set it. */
+  /** The component carries the target's version when several differ. */
+  readonly primary: boolean;
+  /** The object that carries the deciding field. */
   readonly holder: Item;
-  readonly keys?: readonly string[];
+  /** The object and field that a patch can set so that it decides. */
+  readonly override?: { readonly item: Item; readonly keys: readonly string[] };
 }
 
 export interface Resolution {
@@ -140,7 +143,9 @@ export function hitsIn(view: RootView, items: readonly Item[], target: TargetGit
       if (node)
         found.push({
           order: -1,
-          hits: chain(item, { chart: kind, plane: own.plane }, 'resource', node, { keys: own.path }),
+          hits: chain(item, { chart: kind, plane: own.plane }, 'resource', node, {
+            override: { item, keys: own.path },
+          }),
         });
     }
   }
@@ -151,12 +156,15 @@ interface HitOptions {
   readonly holder?: Item;
   readonly outside?: string;
   readonly frozen?: string;
-  readonly keys?: readonly string[];
+  readonly override?: Hit['override'];
 }
 
 function releaseHits(item: Item, match: Match, view: RootView, target: TargetGitops): Hit[] {
   const node = get(match.holder.resource.node, ...match.keys);
-  const hits = chain(item, match.component, 'chart', node, match);
+  const hits = chain(item, match.component, 'chart', node, {
+    ...match,
+    override: { item: match.holder, keys: match.keys },
+  });
   const chart = hits.find((hit) => hit.deciding)?.value ?? '';
   if (target.tags === 'never') return hits;
   for (const path of target.tagPaths) {
@@ -173,7 +181,8 @@ function releaseHits(item: Item, match: Match, view: RootView, target: TargetGit
     hits.push(
       ...chain(item, match.component, 'tag', tag.node, {
         holder: tag.item,
-        ...(tag.item === item ? { keys: ['spec', 'values', ...path] } : {}),
+        // Inline values win over whole values files, but not over a single value by `targetPath`.
+        ...(tag.byTargetPath ? {} : { override: { item, keys: ['spec', 'values', ...path] } }),
         ...(frozen ? { frozen } : {}),
       }),
     );
@@ -186,7 +195,7 @@ function valueAt(
   item: Item,
   view: RootView,
   path: readonly string[],
-): { node: ScalarNode; item: Item } | undefined {
+): { node: ScalarNode; item: Item; byTargetPath?: true } | undefined {
   const from = itemsAt(item.resource.node, 'spec', 'valuesFrom').map((entry) => {
     const holder = find(
       view,
@@ -198,7 +207,8 @@ function valueAt(
     return { holder, node, targetPath: textAt(entry, 'targetPath') };
   });
   for (const { holder, node, targetPath } of [...from].reverse()) {
-    if (holder && targetPath === path.join('.') && isScalar(node)) return { node, item: holder };
+    if (holder && targetPath === path.join('.') && isScalar(node))
+      return { node, item: holder, byTargetPath: true };
   }
   const inline = get(item.resource.node, 'spec', 'values', ...path);
   if (isScalar(inline)) return { node: inline, item };
@@ -258,7 +268,8 @@ function hitOf(
     deciding,
     item,
     holder,
-    ...(options.keys ? { keys: options.keys } : {}),
+    primary: component.primary === true,
+    ...(options.override ? { override: options.override } : {}),
     ...(options.frozen ? { frozen: options.frozen } : {}),
     ...(located.token ? { token: located.token } : {}),
   };

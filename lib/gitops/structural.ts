@@ -1,9 +1,10 @@
 import type { PlanedSplice } from './commits.js';
 import type { FleetMember } from './fleet.js';
+import type { Item } from './flux.js';
 import type { Insertion } from './insert.js';
 import { insertInto } from './insert.js';
-import { itemsAt, textAt } from './node.js';
-import type { Change, PlanRequest, Refusal } from './plan.js';
+import { get, isMap, itemsAt, textAt } from './node.js';
+import type { Change, PlanRequest, Refusal } from './plan-contract.js';
 import type { Users } from './reach.js';
 import { usersOf } from './reach.js';
 import type { Repository } from './repository.js';
@@ -28,9 +29,8 @@ interface Seat {
 }
 
 interface Override {
-  readonly kind: string;
-  readonly name: string;
-  readonly pointer: string;
+  readonly resource: Resource;
+  readonly keys: readonly string[];
   readonly value: string;
 }
 
@@ -89,25 +89,25 @@ function seatFor(
   seats: Map<string, Seat>,
 ): string | undefined {
   const own = (key: string) => [...(users.get(key) ?? ['?'])].every((id) => request.wave.has(id));
-  const { resource, context } = hit.holder;
-  const variable = change.token.variables.length === 1 ? change.token.variables[0] : undefined;
-  const flux = context.flux;
   // Flux writes gotk-sync.yaml itself, and overwrites it.
-  const generated = flux?.file.endsWith('/gotk-sync.yaml') ?? false;
-  const fluxIsOwn = flux !== undefined && !generated && own(`${flux.file}#${flux.doc}`);
-  if (variable !== undefined && flux && fluxIsOwn) {
-    return place(seat(seats, flux), (one) => set(one.substitutes, variable, change.to));
+  const ownFlux = ({ context: { flux } }: Item): Resource | undefined =>
+    flux && !flux.file.endsWith('/gotk-sync.yaml') && own(`${flux.file}#${flux.doc}`) ? flux : undefined;
+  const variable = change.token.variables.length === 1 ? change.token.variables[0] : undefined;
+  const substituting = ownFlux(hit.holder);
+  if (variable !== undefined && substituting) {
+    return set(seat(seats, substituting).substitutes, variable, change.to);
   }
-  if (hit.keys === undefined) return 'the value comes from a ConfigMap';
+  if (hit.override === undefined) return 'a single value of a ConfigMap (valuesFrom with targetPath) wins';
+  const patched = hit.override.item;
   const override: Override = {
-    kind: resource.kind,
-    name: resource.name,
-    pointer: `/${hit.keys.join('/')}`,
+    resource: patched.resource,
+    keys: hit.override.keys,
     value: change.token.prefix + change.to + change.token.suffix,
   };
-  const key = `${override.kind} ${override.name} ${override.pointer}`;
-  if (flux && fluxIsOwn) return place(seat(seats, flux), (one) => setPatch(one, key, override));
-  const file = [...resource.via].reverse().find(own);
+  const key = `${patched.resource.kind} ${patched.resource.name} ${override.keys.join('/')}`;
+  const flux = ownFlux(patched);
+  if (flux) return setPatch(seat(seats, flux), key, override);
+  const file = [...patched.resource.via].reverse().find(own);
   if (file === undefined) return 'every kustomization on the way is used by other clusters too';
   let found = seats.get(file);
   if (!found) {
@@ -125,10 +125,6 @@ function seat(seats: Map<string, Seat>, flux: Resource): Seat {
     seats.set(key, found);
   }
   return found;
-}
-
-function place(found: Seat, make: (found: Seat) => string | undefined): string | undefined {
-  return make(found);
 }
 
 function set(map: Map<string, string>, key: string, value: string): string | undefined {
@@ -207,15 +203,33 @@ function item(
   repository: Repository,
   files: Map<string, string | undefined>,
 ): string[] {
-  const body = ['- op: add', `  path: ${override.pointer}`, `  value: ${override.value}`];
-  const target = ['target:', `  kind: ${override.kind}`, `  name: ${override.name}`];
+  const { kind, name: own } = override.resource;
+  const body = bodyOf(override);
+  const target = ['target:', `  kind: ${kind}`, `  name: ${own}`];
   if (!beside) return [...target, 'patch: |', ...body.map((line) => `  ${line}`)];
   const dir = dirOf(file);
-  const base = `${override.name}-version`;
+  const base = `${own}-version`;
   let name = `${base}.yaml`;
   for (let count = 2; taken(repository, files, dir, name); count++) name = `${base}-${count}.yaml`;
   files.set(dir === '' ? name : `${dir}/${name}`, `${body.join('\n')}\n`);
   return [`path: ${name}`, ...target];
+}
+
+/** JSON6902 `add` needs the map that it adds to; where that is missing, a merge makes the way. */
+function bodyOf({ resource, keys, value }: Override): string[] {
+  if (isMap(get(resource.node, ...keys.slice(0, -1)))) {
+    const pointer = keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+    return ['- op: add', `  path: ${pointer}`, `  value: ${value}`];
+  }
+  return [
+    `apiVersion: ${resource.apiVersion}`,
+    `kind: ${resource.kind}`,
+    'metadata:',
+    `  name: ${resource.name}`,
+    ...keys.map(
+      (key, depth) => `${'  '.repeat(depth)}${key}:${depth === keys.length - 1 ? ` ${value}` : ''}`,
+    ),
+  ];
 }
 
 function taken(

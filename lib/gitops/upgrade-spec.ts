@@ -4,7 +4,7 @@ import { isExactVersion } from '../domain/version.js';
 import type { SourceDocument } from './documents.js';
 import { type Insertion, insertInto } from './insert.js';
 import type { Node, ScalarNode } from './node.js';
-import { escapeKey, fileRange, isList, isMap, isScalar, textAt } from './node.js';
+import { escapeKey, fileRange, isList, isMap, isOwnChild, isScalar, textAt } from './node.js';
 import type { Repository } from './repository.js';
 
 /** What an upgrade writes besides the version: exact values at exact paths. */
@@ -129,16 +129,16 @@ export function parsePath(path: string): (string | number)[] | undefined {
   return parts.length === 0 || dot ? undefined : parts;
 }
 
-/** Finds the bytes of every update before any is made. @throws UsageError when one has no place, or several */
+/** Finds the bytes of every update before any is made; `whom` begins each problem. @throws UsageError when one has no place, or several */
 export function locateUpdates(
   repository: Repository,
-  files: Iterable<string>,
+  documents: readonly SourceDocument[],
   updates: readonly SpecUpdate[],
+  whom = '',
 ): LocatedUpdate[] {
-  const documents = [...files].flatMap((file) => [...repository.documents(file)]);
   const problems: string[] = [];
   const located = updates.flatMap((update, index): LocatedUpdate[] => {
-    const label = `updates.${index} (${update.path})`;
+    const label = `${whom}updates.${index} (${update.path})`;
     const chosen = documents.filter((document) => fits(document, update));
     const keys = parsePath(update.path)!;
     const found = chosen.flatMap((document) => {
@@ -146,7 +146,10 @@ export function locateUpdates(
       return isScalar(node) ? [{ document, node }] : [];
     });
     if (found.length === 1) {
-      const one = replacement(found[0]!.document, found[0]!.node, update);
+      const { document, node } = found[0]!;
+      const one = isLent(document.root, keys)
+        ? 'comes from an alias or a merge key; write it by hand'
+        : replacement(document, node, update);
       if (typeof one !== 'string') return [one];
       problems.push(`${label}: ${one}`);
     } else if (found.length > 1) {
@@ -162,8 +165,25 @@ export function locateUpdates(
     }
     return [];
   });
+  for (const [index, one] of located.entries()) {
+    const twin = located.slice(0, index).find((other) => opensSame(one, other));
+    if (twin)
+      problems.push(
+        `${whom}${one.path}: would create the same key as ${twin.path}; create one of them by hand`,
+      );
+  }
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
   return located;
+}
+
+/** Two insertions at one place whose first line is the same would write a key twice. */
+function opensSame(one: LocatedUpdate, other: LocatedUpdate): boolean {
+  const first = (text: string) => /^\s*(\S[^:]*):/.exec(text)?.[1];
+  return (
+    one.file === other.file &&
+    one.start === other.start &&
+    (one.start < one.end || first(one.text) === first(other.text))
+  );
 }
 
 function fits(document: SourceDocument, update: SpecUpdate): boolean {
@@ -189,6 +209,14 @@ function walk(root: Node | undefined, keys: readonly (string | number)[]): Node 
           : undefined;
   }
   return node;
+}
+
+/** Whether any step of an existing path is lent by an alias or a merge key. */
+function isLent(root: Node | undefined, keys: readonly (string | number)[]): boolean {
+  return keys.some((key, depth) => {
+    const child = walk(root, keys.slice(0, depth + 1));
+    return child !== undefined && !isOwnChild(walk(root, keys.slice(0, depth)), key, child);
+  });
 }
 
 function replacement(document: SourceDocument, node: ScalarNode, update: SpecUpdate): LocatedUpdate | string {
@@ -220,6 +248,7 @@ function creation(
   let depth = keys.length - 1;
   while (depth > 0 && walk(document.root, keys.slice(0, depth)) === undefined) depth--;
   const rest = keys.slice(depth);
+  if (isLent(document.root, keys.slice(0, depth))) return 'its parent comes from an alias or a merge key';
   if (rest.some((key) => typeof key === 'number')) return 'a list item cannot be created';
   const names = rest.map((key) => escapeForYaml(String(key)));
   const insertion: Insertion = {

@@ -1,9 +1,10 @@
+import { dependencyGaps } from './depends-on.js';
 import type { FleetMember } from './fleet.js';
 import { viewsOf } from './fleet.js';
 import type { Item } from './flux.js';
 import { scopeFor } from './flux.js';
 import { get } from './node.js';
-import type { PlanRequest, Refusal } from './plan.js';
+import type { PlanRequest, Refusal } from './plan-contract.js';
 import { Repository } from './repository.js';
 import type { Resolution } from './resolve.js';
 import { resolveMember } from './resolve.js';
@@ -49,6 +50,8 @@ export function verifyChange(
           `after the change, ${left.release} (${left.file}) would still be at ${left.value || 'no version'}`,
           id,
         );
+      const gap = request.addDependsOn ? dependencyGaps(now)[0] : undefined;
+      if (gap) report(`after the change, ${gap.hit.release} would still have no dependsOn`, id);
       if (now.hits.length < old.hits.length)
         report('after the change, a release would no longer be found', id);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { planChange } from '../../lib/gitops/plan.js';
+import { planChange, resolveFleet } from '../../lib/gitops/plan.js';
 import { gitopsTarget } from '../../lib/targets/gitops.js';
 import { files, fleetOf, fluxKustomization, release } from '../support/gitops-trees.js';
 
@@ -31,6 +31,113 @@ describe('a folder that is named after the version', () => {
       clusters: ['a'],
       reason: expect.stringContaining('apps/istio/1.29.0 is not in this tree'),
     });
+  });
+});
+
+describe('a folder that is named after the version, with --structural', () => {
+  const structural = (tree: Map<string, string>, ids = ['a', 'b']) => {
+    const plan = planChange({ tree, fleet: fleetOf(...ids), wave, target, structural: true });
+    const after = new Map(tree);
+    for (const file of plan.commits.flatMap((commit) => commit.files)) after.set(file.path, file.content!);
+    return { plan, after };
+  };
+  /** As a catalogue keeps it: a Kustomization in the folder that names the folder again. */
+  const catalogue = () => {
+    const tree = files({
+      'apps/istio/1.28.2/release.yaml': fluxKustomization('istio', 'apps/istio/1.28.2/releases'),
+      'apps/istio/1.28.2/releases/base.yaml': release('istio-base', 'base', '1.28.2'),
+      'apps/istio/1.28.2/releases/istiod.yaml': `${release('istiod', 'istiod', '1.28.2 # keep')}# of 1.28.2\n`,
+      'apps/istio/1.28.2/kustomization.yaml': 'resources: [release.yaml]\n',
+    });
+    for (const id of ['a', 'b'])
+      tree.set(`clusters/${id}/istio.yaml`, fluxKustomization('all', 'apps/istio/1.28.2'));
+    return tree;
+  };
+
+  it('is copied beside the old one, every pointer and version in the copy moves, nobody else does', () => {
+    const tree = catalogue();
+    const { plan, after } = structural(tree);
+    expect(plan.refused).toEqual([]);
+    for (const [path, text] of tree) {
+      if (path !== 'clusters/a/istio.yaml') expect(after.get(path)).toBe(text);
+    }
+    expect(after.get('clusters/a/istio.yaml')).toBe(
+      tree.get('clusters/a/istio.yaml')!.replace('1.28.2', '1.29.0'),
+    );
+    const copy = 'apps/istio/1.29.0';
+    expect(after.get(`${copy}/release.yaml`)).toContain('path: ./apps/istio/1.29.0/releases\n');
+    expect(after.get(`${copy}/releases/istiod.yaml`)).toBe(
+      `${release('istiod', 'istiod', '1.29.0 # keep')}# of 1.28.2\n`,
+    );
+    expect(plan.commits.map((commit) => commit.files.map((file) => file.path))).toEqual([
+      [
+        'apps/istio/1.29.0/kustomization.yaml',
+        'apps/istio/1.29.0/release.yaml',
+        'apps/istio/1.29.0/releases/base.yaml',
+        'apps/istio/1.29.0/releases/istiod.yaml',
+        'clusters/a/istio.yaml',
+      ],
+    ]);
+    expect(plan.coupled[0]).toMatchObject({ from: 'apps/istio/1.28.2', to: copy });
+    expect(plan.warnings).toContain(`${copy}/releases/istiod.yaml still names 1.28.2; look at it`);
+    const found = resolveFleet(after, fleetOf('a', 'b'), target);
+    expect([found.get('a')?.version, found.get('b')?.version]).toEqual(['1.29.0', '1.28.2']);
+  });
+
+  it('takes the dependsOn of its copy along when asked to', () => {
+    const plan = planChange({
+      tree: catalogue(),
+      fleet: fleetOf('a', 'b'),
+      wave,
+      target,
+      structural: true,
+      addDependsOn: true,
+    });
+    expect(plan.refused).toEqual([]);
+    expect(plan.diff).toContain('+  dependsOn:\n+    - name: istio-base\n');
+    expect(plan.edits.find((edit) => edit.to === 'istio-base')?.file).toBe(
+      'apps/istio/1.29.0/releases/istiod.yaml',
+    );
+  });
+
+  it.each([
+    [
+      'it holds CRDs themselves',
+      { 'crds.yaml': 'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n' },
+      'holds the CRDs of the old version themselves',
+    ],
+    [
+      'it needs a file that is not read',
+      {
+        'kustomization.yaml':
+          'resources: [release.yaml]\nconfigMapGenerator:\n- {name: d, files: [board=d.txt]}\n',
+      },
+      'needs apps/istio/1.28.2/d.txt',
+    ],
+    ['it is encrypted', { 'secret.yaml': 'kind: Secret\nsops:\n  mac: x\n' }, 'is encrypted (SOPS)'],
+  ])('is refused when %s', (_, more, reason) => {
+    const tree = catalogue();
+    for (const [name, text] of Object.entries(more)) tree.set(`apps/istio/1.28.2/${name}`, text);
+    const { plan } = structural(tree);
+    expect(plan.refused).toEqual([expect.objectContaining({ reason: expect.stringContaining(reason) })]);
+    expect(plan.commits).toEqual([]);
+  });
+
+  it('is refused when its pointer is shared with clusters outside the wave', () => {
+    const tree = catalogue();
+    tree.set('shared/istio.yaml', tree.get('clusters/a/istio.yaml')!);
+    for (const id of ['a', 'b']) tree.set(`clusters/${id}/istio.yaml`, fluxKustomization('x', 'shared'));
+    const { plan } = structural(tree);
+    expect(plan.refused[0]?.reason).toContain('shared/istio.yaml spec.path is shared with clusters outside');
+  });
+
+  it('is refused when something reads the folder above, so that others would get the copy too', () => {
+    const tree = catalogue();
+    tree.delete('apps/istio/1.28.2/kustomization.yaml');
+    tree.set('clusters/b/istio.yaml', fluxKustomization('all', 'apps/istio'));
+    const { plan } = structural(tree);
+    expect(plan.refused).not.toEqual([]);
+    expect(plan.commits).toEqual([]);
   });
 });
 

@@ -115,4 +115,46 @@ describe('planChange on a place that other clusters share', () => {
     const plan = planChange({ tree, fleet: fleetOf('a', 'b'), wave, target, structural: true });
     expect(plan.refused[0]?.reason).toContain('no place for an override');
   });
+
+  it('overrides a tag that a shared ConfigMap holds with inline values, which win over it', () => {
+    const tree = shared('1.28.2', () => '');
+    const values =
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v, namespace: istio-system}\ndata:\n  values.yaml: |\n    global:\n      tag: 1.28.2\n';
+    tree.set('infra/istio/values.yaml', values);
+    tree.set('infra/istio/kustomization.yaml', 'resources:\n  - istiod.yaml\n  - values.yaml\n');
+    tree.set(
+      'infra/istio/istiod.yaml',
+      release('istiod', 'istiod', '1.28.2', '  valuesFrom:\n    - kind: ConfigMap\n      name: v\n'),
+    );
+    const plan = planChange({ tree, fleet: fleetOf('a', 'b'), wave, target, structural: true });
+    expect(plan.refused).toEqual([]);
+    const edited = applied(tree, plan);
+    expect(edited.get('infra/istio/values.yaml')).toBe(values);
+    expect(edited.get('clusters/a/istio.yaml')).toContain(
+      '        spec:\n          values:\n            global:\n              tag: 1.30.2\n',
+    );
+    const found = resolveFleet(edited, fleetOf('a', 'b'), target);
+    expect([found.get('a')?.version, found.get('b')?.version]).toEqual(['1.30.2', '1.28.2']);
+    expect(found.get('a')?.hits.map((hit) => hit.value)).toEqual(['1.30.2', '1.28.2', '1.30.2']);
+  });
+
+  it('refuses a single value of a shared ConfigMap, over which no inline value wins', () => {
+    const tree = shared('1.28.2', () => '');
+    tree.set(
+      'infra/istio/values.yaml',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v, namespace: istio-system}\ndata: {tag: 1.28.2}\n',
+    );
+    tree.set('infra/istio/kustomization.yaml', 'resources: [istiod.yaml, values.yaml]\n');
+    tree.set(
+      'infra/istio/istiod.yaml',
+      release(
+        'istiod',
+        'istiod',
+        '1.28.2',
+        '  valuesFrom:\n    - {kind: ConfigMap, name: v, valuesKey: tag, targetPath: global.tag}\n',
+      ),
+    );
+    const plan = planChange({ tree, fleet: fleetOf('a', 'b'), wave, target, structural: true });
+    expect(plan.refused[0]?.reason).toContain('valuesFrom with targetPath');
+  });
 });
