@@ -64,6 +64,18 @@ export function clusterReport(
   return { cluster_id, stage, at, checks, verdict: worst(checks.map((check) => check.verdict)) };
 }
 
+/** One report per cluster: what was checked and what was measured, side by side. */
+export function mergeReports(reports: readonly ClusterReport[]): ClusterReport[] {
+  const merged = new Map<string, ClusterReport>();
+  for (const report of reports) {
+    const known = merged.get(report.cluster_id);
+    const checks = [...(known?.checks ?? []), ...report.checks];
+    const verdict = known ? worst([known.verdict, report.verdict]) : report.verdict;
+    merged.set(report.cluster_id, { ...report, checks, verdict });
+  }
+  return [...merged.values()];
+}
+
 function cut(text: string): string {
   return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
 }

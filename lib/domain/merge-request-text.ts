@@ -233,7 +233,7 @@ function section(title: string, body: string): string[] {
 }
 
 function footer(rollout: RolloutName): string {
-  return `---\nRollout ${code(rolloutKey(rollout))}, written by GUARD. Its text is renewed when the rollout runs again.`;
+  return `---\n\nRollout ${code(rolloutKey(rollout))}, written by GUARD. Its text is renewed when the rollout runs again.`;
 }
 
 /** The marker comes first, so that a cut never loses it. */

@@ -1,3 +1,4 @@
+import { mergeReports } from '../domain/evidence.js';
 import { type RollbackText, renderRollback } from '../domain/merge-request-text.js';
 import { branchOf, type Rollout } from '../domain/rollout.js';
 import { sameVersion } from '../domain/version.js';
@@ -54,7 +55,7 @@ export async function proposeRollback(
     rollout,
     reason,
     upgrade: rollout.upgrade,
-    reports,
+    reports: mergeReports(reports),
     links: metricLinks(ports, clusters),
     clusters: describeClusters(clusters, rollout, change).filter(
       (cluster) => !leftIds.has(cluster.cluster_id),

@@ -1,3 +1,4 @@
+import { mergeReports } from '../domain/evidence.js';
 import { type ClusterChange, renderUpgrade } from '../domain/merge-request-text.js';
 import { branchOf, type Direction, type Rollout } from '../domain/rollout.js';
 import { type Plan, planChange } from '../gitops/plan.js';
@@ -39,7 +40,7 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     template: ports.config.gitlab.mr_template,
     rollout,
     clusters: describeClusters(clusters, rollout, change),
-    reports,
+    reports: mergeReports(reports),
     links: metricLinks(ports, clusters),
     coupledEdits: change.coupled,
     warnings: change.warnings,

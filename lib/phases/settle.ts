@@ -1,5 +1,6 @@
 import type { ClusterStatus } from '../domain/cluster.js';
 import { ConflictError, messageOf, RefusedError } from '../domain/errors.js';
+import { mergeReports } from '../domain/evidence.js';
 import { noteMarker, renderNote, renderSuccessNote } from '../domain/merge-request-text.js';
 import type { MergeRequestRef, Outcome, Rollout } from '../domain/rollout.js';
 import type { Verdict } from '../domain/verdict.js';
@@ -199,6 +200,6 @@ async function sayInMergeRequest(
     rollout.project,
     rollout.upgrade!.iid,
     noteMarker(rollout, 'success'),
-    renderSuccessNote({ rollout, clusters, reports }),
+    renderSuccessNote({ rollout, clusters, reports: mergeReports(reports) }),
   );
 }

@@ -24,7 +24,7 @@ import type { World } from './world.js';
 /** GUARD's own account, region and secrets on a laptop. None of them is worth anything elsewhere. */
 const REGION = 'us-east-1';
 const ACCOUNT = '111122223333';
-const BEGINNING = Date.parse('2026-06-01T08:00:00Z');
+const BEGINNING = Date.parse('2026-09-07T08:00:00Z');
 export const LOCAL_SECRETS = {
   gitlabToken: 'glpat-local-guard',
   peopleToken: 'glpat-local-you',
