@@ -125,9 +125,9 @@ export const HANDLERS: Readonly<Record<string, HandlerSettings>> = {
     concurrency: { most: 1, reason: 'two sweeps would only get in the way of each other' },
   },
   GitlabWebhook: {
-    memoryMb: 512,
+    memoryMb: 1024,
     timeoutSeconds: 10,
-    reason: 'GitLab gives up after 10 s, and the answer should come within 300 ms',
+    reason: 'GitLab gives up after 10 s; more than half a CPU, so that the answer comes within 300 ms',
     needs: ['journal', 'events', 'webhook-secrets'],
     concurrency: { most: 20, reason: 'strangers can call it: a flood must not starve the other functions' },
   },

@@ -3,7 +3,9 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import jsonata from 'jsonata';
 import { eventRules } from '../../lib/config/event-rules.js';
+import { OUTCOMES } from '../../lib/domain/rollout.js';
 import { START_WAVE } from '../../lib/infra/schedules.js';
+import { EVENT_TYPES } from '../../lib/ports/events.js';
 import { ofType, stackOf, statementsOf, TRIAL, templateOf, testConfig } from './stack-support.js';
 
 const { app, stack } = stackOf();
@@ -151,6 +153,29 @@ describe('events', () => {
       { DestinationConfig: { OnFailure: Match.anyValue() }, MaximumRetryAttempts: 2 },
       3,
     );
+  });
+});
+
+describe('metrics', () => {
+  it('count outcomes and events that there are, each as a whole and for each batch', () => {
+    const filters = ofType(resources, 'AWS::Logs::MetricFilter');
+    const patterns = filters.map(([, { FilterPattern }]) => FilterPattern as string);
+    const outcomes = patterns.flatMap((text) =>
+      [...text.matchAll(/outcome !?= "([a-z-]+)"/g)].map((match) => match[1]),
+    );
+    expect(OUTCOMES).toEqual(expect.arrayContaining(outcomes));
+    const types = patterns.flatMap((text) => /detail-type = "([^"]+)"/.exec(text)?.[1] ?? []);
+    expect(Object.values(EVENT_TYPES)).toEqual(expect.arrayContaining(types));
+    const byBatch = filters.filter(
+      ([
+        ,
+        {
+          MetricTransformations: [one],
+        },
+      ]) => one.Dimensions?.[0].Key === 'batch',
+    );
+    expect(byBatch).toHaveLength(5);
+    expect(filters).toHaveLength(11);
   });
 });
 

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { STSClient } from '@aws-sdk/client-sts';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { createClusterAccess, type EksClusterAccess } from '../adapters/eks/cluster-access.js';
+import { openConnection } from '../adapters/kubernetes/connection.js';
+import type { Secrets } from '../adapters/secrets.js';
+import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
+import { parseJson } from '../adapters/shared/http.js';
+import type { Config } from '../config/schema.js';
+import type { Cluster } from '../domain/cluster.js';
+import { TerminalError } from '../domain/errors.js';
+import type { Registry } from '../ports/registry.js';
+import type { Probe } from './validate.js';
+
+const RBAC = new URL('../../deploy/cluster-rbac.yaml', import.meta.url);
+
+/** One probe for each cluster, under its own role as the functions would; one that fails when there are none. */
+export async function clusterProbes(
+  config: Config,
+  secrets: Secrets,
+  registry: Registry,
+  batch: string | undefined,
+): Promise<Probe[]> {
+  const { external_id_secret: externalId, region } = config.aws;
+  const access = createClusterAccess({
+    sts: new STSClient(awsClientOptions({ region })),
+    now: Date.now,
+    ...(externalId ? { externalId: () => secrets.value(externalId, 'external_id') } : {}),
+  });
+  const clusters = batch ? await registry.batch(batch) : await registry.all();
+  if (clusters.length === 0) {
+    const where = batch ? `batch ${batch} has no clusters` : 'the registry is empty';
+    return [
+      {
+        part: 'clusters',
+        look: () => Promise.reject(new TerminalError(`${where}: guard registry import FILE`)),
+      },
+    ];
+  }
+  const wanted = wantedPermissions(readFileSync(RBAC, 'utf8'));
+  return clusters.map((cluster) => ({
+    part: cluster.cluster_id,
+    look: () => lookAtCluster(cluster, access, wanted),
+  }));
+}
+
+export interface Permission {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+}
+
+/** What deploy/cluster-rbac.yaml grants, one by one. */
+export function wantedPermissions(manifest: string): Permission[] {
+  const rule = z.object({
+    apiGroups: z.array(z.string()).default([]),
+    resources: z.array(z.string()).default([]),
+    verbs: z.array(z.string()),
+  });
+  const role = z.object({
+    metadata: z.object({ namespace: z.string().optional() }),
+    rules: z.array(rule).default([]),
+  });
+  return parseAllDocuments(manifest).flatMap((document) => {
+    const { metadata, rules } = role.parse(document.toJS());
+    return rules.flatMap(({ apiGroups, resources, verbs }) =>
+      verbs.flatMap((verb) =>
+        apiGroups.flatMap((group) =>
+          resources.map((name) => {
+            const [resource = '', subresource] = name.split('/');
+            return {
+              verb,
+              group,
+              resource,
+              ...(subresource ? { subresource } : {}),
+              ...(metadata.namespace ? { namespace: metadata.namespace } : {}),
+            };
+          }),
+        ),
+      ),
+    );
+  });
+}
+
+const kubeconfigShape = z.object({
+  clusters: z.tuple([
+    z.object({ cluster: z.object({ server: z.string(), 'certificate-authority-data': z.string() }) }),
+  ]),
+  users: z.tuple([z.object({ user: z.object({ token: z.string() }) })]),
+});
+const review = z.object({ status: z.object({ allowed: z.boolean() }) });
+
+/** Role, DescribeCluster, the API's version, then every permission by a SelfSubjectAccessReview. */
+async function lookAtCluster(
+  cluster: Cluster,
+  access: EksClusterAccess,
+  wanted: readonly Permission[],
+): Promise<string> {
+  const api = await access.connect(cluster);
+  const version = await api.version();
+  const config = kubeconfigShape.parse(JSON.parse(await access.kubeconfig(cluster)));
+  const connection = openConnection({
+    name: cluster.cluster_id,
+    server: config.clusters[0].cluster.server,
+    caData: config.clusters[0].cluster['certificate-authority-data'],
+    token: async () => config.users[0].user.token,
+  });
+  try {
+    const missing: string[] = [];
+    for (const permission of wanted) {
+      const what = `ask whether we may ${nameOf(permission)}`;
+      const { status, body } = await connection.send(
+        'POST',
+        '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+        {
+          what,
+          timeoutMs: 10_000,
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({
+            apiVersion: 'authorization.k8s.io/v1',
+            kind: 'SelfSubjectAccessReview',
+            spec: { resourceAttributes: permission },
+          }),
+        },
+      );
+      if (status !== 201 && status !== 200) {
+        throw new TerminalError(`Cannot ${what}: HTTP ${status}; Kubernetes ${version} does answer`);
+      }
+      if (!review.parse(parseJson(body, what)).status.allowed) missing.push(nameOf(permission));
+    }
+    if (missing.length === 0) return `Kubernetes ${version}, all ${wanted.length} permissions`;
+    throw new TerminalError(
+      `Kubernetes ${version}; may not ${missing.join(', ')}: apply deploy/cluster-rbac.yaml there`,
+    );
+  } finally {
+    connection.close();
+  }
+}
+
+function nameOf({ verb, resource, subresource, namespace }: Permission): string {
+  return `${verb} ${resource}${subresource ? `/${subresource}` : ''}${namespace ? ` in ${namespace}` : ''}`;
+}

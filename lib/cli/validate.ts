@@ -1,0 +1,195 @@
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { createDatadog } from '../adapters/datadog/provider.js';
+import { createSecrets, type Secrets } from '../adapters/secrets.js';
+import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
+import { parseJson } from '../adapters/shared/http.js';
+import { createRateLimit } from '../adapters/shared/rate-limit.js';
+import { request } from '../adapters/shared/request.js';
+import type { Config } from '../config/schema.js';
+import { messageOf, TerminalError } from '../domain/errors.js';
+import { guarded } from './errors.js';
+import { EXIT, type Io } from './io.js';
+import { connect, connectRegistry, readConfig } from './remote.js';
+import { table } from './table.js';
+import { clusterProbes } from './validate-clusters.js';
+
+/** One line of the answer. A problem says what is wrong and what to do. */
+interface Finding {
+  readonly part: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface Probe {
+  readonly part: string;
+  /** Resolves to what was found; throws with what is wrong. */
+  readonly look: () => Promise<string>;
+}
+
+/** Looked at at the same time. */
+const AT_ONCE = 8;
+
+/** `guard validate`: what works, what does not, and what to do about it. */
+export function register(program: Command, io: Io): void {
+  program
+    .command('validate')
+    .description('the configuration; with its options also what GUARD reaches and may do; changes nothing')
+    .option('--check-connectivity', 'tables, state machine, secrets, GitLab, Datadog, webhook address')
+    .option('--check-permissions', "each cluster's role, API and Kubernetes permissions")
+    .option('--batch <name>', 'only the clusters of this batch')
+    .option('--webhook-url <url>', "the stack's output WebhookUrl")
+    .action((options: Options) => guarded(io, () => validate(program, io, options)));
+}
+
+interface Options {
+  readonly checkConnectivity?: boolean;
+  readonly checkPermissions?: boolean;
+  readonly batch?: string;
+  readonly webhookUrl?: string;
+}
+
+async function validate(program: Command, io: Io, options: Options): Promise<void> {
+  const given = program.opts<{ config?: string }>();
+  // A wrong configuration is the whole answer: its problems are told one a line.
+  const config = readConfig(io, given.config);
+  const findings: Finding[] = [{ part: 'configuration', ok: true, detail: 'every key is known and fits' }];
+  const client = new SecretsManagerClient(awsClientOptions({ region: config.aws.region }));
+  const secrets = createSecrets({ client, now: Date.now });
+  if (options.checkConnectivity) {
+    findings.push(...(await lookAll(connectivity(config, secrets, io, given, options.webhookUrl))));
+  }
+  if (options.checkPermissions) {
+    findings.push(
+      ...(await lookAll(await clusterProbes(config, secrets, connectRegistry(io, given), options.batch))),
+    );
+  }
+  io.out(
+    table(
+      ['PART', '', 'WHAT'],
+      findings.map(({ part, ok, detail }) => [part, ok ? 'ok' : 'FAIL', detail.replaceAll('\n', ' ')]),
+    ),
+  );
+  const bad = findings.filter(({ ok }) => !ok).length;
+  if (bad === 0) return;
+  io.err(`guard: ${bad} of ${findings.length} do not work`);
+  io.exit(EXIT.failed);
+}
+
+async function lookAll(probes: readonly Probe[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (let i = 0; i < probes.length; i += AT_ONCE) {
+    const some = probes.slice(i, i + AT_ONCE).map(async ({ part, look }): Promise<Finding> => {
+      try {
+        return { part, ok: true, detail: await look() };
+      } catch (error) {
+        return { part, ok: false, detail: messageOf(error) };
+      }
+    });
+    findings.push(...(await Promise.all(some)));
+  }
+  return findings;
+}
+
+function connectivity(
+  config: Config,
+  secrets: Secrets,
+  io: Io,
+  given: { config?: string },
+  webhookUrl: string | undefined,
+): Probe[] {
+  const remote = () => connect(io, given);
+  return [
+    {
+      part: 'registry',
+      look: async () => `${(await connectRegistry(io, given).all()).length} clusters`,
+    },
+    {
+      part: 'journal',
+      look: async () => {
+        await (await remote()).journal.rollout('validate/0/none/1');
+        return 'can be read';
+      },
+    },
+    {
+      part: 'state machine',
+      // It is found by its name on the way.
+      look: async () => {
+        await remote();
+        return config.aws.state_machine_name;
+      },
+    },
+    ...secretNames(config).map((name) => ({
+      part: `secret ${name}`,
+      look: async () => {
+        await secrets.get(name);
+        return 'can be read';
+      },
+    })),
+    { part: 'GitLab', look: () => lookAtGitlab(config, secrets) },
+    { part: 'Datadog', look: () => lookAtDatadog(config, secrets) },
+    ...(webhookUrl ? [{ part: 'webhook', look: () => lookAtWebhook(webhookUrl) }] : []),
+  ];
+}
+
+function secretNames({ aws, rollback }: Config): string[] {
+  const { webhook_secret_name, slack_secret_name, pagerduty_secret_name } = rollback.notification;
+  return [
+    ...Object.values(aws.secrets_manager),
+    aws.external_id_secret,
+    webhook_secret_name,
+    slack_secret_name,
+    pagerduty_secret_name,
+  ].filter((name) => name !== undefined);
+}
+
+const tokenInfo = z.object({ scopes: z.array(z.string()), expires_at: z.string().nullish() });
+
+async function lookAtGitlab(config: Config, secrets: Secrets): Promise<string> {
+  const token = await secrets.value(config.aws.secrets_manager.gitlab_token_secret, 'token');
+  const { text } = await request(
+    {
+      url: `${config.gitlab.url.replace(/\/$/, '')}/api/v4/personal_access_tokens/self`,
+      what: "read the token's scopes in GitLab",
+      headers: async () => ({ 'private-token': token }),
+      todo: (status) => (status === 401 ? 'Renew the token in the secret' : undefined),
+    },
+    { timeoutMs: 10_000 },
+  );
+  const { scopes, expires_at: expires } = tokenInfo.parse(parseJson(text, 'read the scopes of the token'));
+  if (!scopes.includes('api')) {
+    throw new TerminalError(
+      `the token has the scopes ${scopes.join(', ')}: GUARD needs api, to open merge requests`,
+    );
+  }
+  return `scope api${expires ? `, expires ${expires}` : ''}`;
+}
+
+async function lookAtDatadog(config: Config, secrets: Secrets): Promise<string> {
+  const name = config.aws.secrets_manager.datadog_credentials_secret;
+  const { site, api_url: apiUrl } = config.datadog;
+  const datadog = createDatadog({
+    site,
+    ...(apiUrl ? { apiUrl } : {}),
+    keys: async () => ({
+      api_key: await secrets.value(name, 'api_key'),
+      app_key: await secrets.value(name, 'app_key'),
+    }),
+    rateLimit: createRateLimit({ perMinute: config.rate_limits.datadog_api }),
+  });
+  await datadog.ping();
+  return `both keys are good at ${apiUrl ?? site}`;
+}
+
+/** Without a token it must be refused, by the handler itself. */
+async function lookAtWebhook(url: string): Promise<string> {
+  const { status } = await request(
+    { url, method: 'POST', body: '{}', what: `call ${url}`, accept: (each) => each === 401 },
+    { timeoutMs: 10_000 },
+  );
+  if (status === 401) return 'answers, and refuses a call without a token';
+  throw new TerminalError(
+    `${url} answers ${status} to a call without a token, 401 was expected: is it GUARD's?`,
+  );
+}

@@ -1,0 +1,184 @@
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Command } from 'commander';
+import type { Io } from '../../lib/cli/io.js';
+import { register as registerValidate } from '../../lib/cli/validate.js';
+import { wantedPermissions } from '../../lib/cli/validate-clusters.js';
+import { register } from '../../lib/cli/webhook.js';
+import type { Engine } from '../../lib/local/engine.js';
+import { type HttpFake, startHttpFake } from '../support/http-fake.js';
+import { REGION, startTestEngine } from '../support/test-engine.js';
+
+const URL_OF_STACK = 'https://guard.test/webhooks/gitlab';
+const HOOKS = '/api/v4/projects/infra%2Fk8s/hooks';
+
+let engine: Engine;
+let gitlab: HttpFake;
+
+async function run(args: string[], config: object = {}): Promise<{ out: string; err: string; code: number }> {
+  const said = { out: '', err: '', code: 0 };
+  const io: Io = {
+    out: (text) => {
+      said.out += `${text}\n`;
+    },
+    err: (text) => {
+      said.err += `${text}\n`;
+    },
+    exit: (code) => {
+      said.code = Math.max(said.code, code);
+    },
+    color: false,
+    cwd: '/nowhere',
+    env: {
+      GUARD_CONFIG: JSON.stringify({
+        aws: { region: REGION },
+        gitlab: { url: gitlab.url },
+        datadog: { api_url: gitlab.url },
+        ...config,
+      }),
+    },
+  };
+  const program = new Command('guard').option('--config <file>').exitOverride();
+  register(program, io);
+  registerValidate(program, io);
+  await program.parseAsync(args, { from: 'user' });
+  return said;
+}
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+  gitlab = await startHttpFake();
+  const client = new SecretsManagerClient({ region: REGION });
+  const secrets = {
+    'guard/gitlab-token': 'glpat-of-the-bot',
+    'guard/gitlab-webhook': '{"token":"hook-token-1"}',
+    'guard/datadog-credentials': '{"api_key":"key-1","app_key":"key-2"}',
+  };
+  for (const [Name, SecretString] of Object.entries(secrets)) {
+    await client.send(new CreateSecretCommand({ Name, SecretString }));
+  }
+});
+afterAll(async () => {
+  await gitlab.close();
+  await engine.stop();
+});
+
+describe('guard webhook install', () => {
+  it('creates the hook for merge requests only, with the token that is verified later', async () => {
+    gitlab.next('GET', /hooks$/, { json: [{ id: 1, url: 'https://other.test/' }] });
+    gitlab.next('POST', /hooks$/, {
+      status: 201,
+      json: { id: 2, url: URL_OF_STACK, alert_status: 'executable' },
+    });
+    const { out, code } = await run(['webhook', 'install', '--url', URL_OF_STACK, '--project', 'infra/k8s']);
+    const sent = gitlab.requests.at(-1)!;
+    expect(sent.path).toBe(HOOKS);
+    expect(sent.headers['private-token']).toBe('glpat-of-the-bot');
+    expect(sent.json()).toEqual({
+      url: URL_OF_STACK,
+      merge_requests_events: true,
+      push_events: false,
+      enable_ssl_verification: true,
+      token: 'hook-token-1',
+    });
+    expect(out).toMatch(/infra\/k8s +created +ok/);
+    expect(code).toBe(0);
+  });
+
+  it('corrects the hook that is there instead of making a second one, and reports that it is suspended', async () => {
+    const hook = {
+      id: 7,
+      url: URL_OF_STACK,
+      alert_status: 'temporarily_disabled',
+      disabled_until: '2026-01-01T00:05:00Z',
+    };
+    gitlab.next('GET', /hooks$/, { json: [hook] });
+    gitlab.next('PUT', /hooks\/7$/, { json: hook });
+    const { out, code } = await run(['webhook', 'install', '--url', URL_OF_STACK, '--project', 'infra/k8s']);
+    expect(out).toMatch(/updated +SUSPENDED until 2026-01-01T00:05:00Z/);
+    expect(code).toBe(1);
+  });
+
+  it('says what to do where the token is no maintainer, and never shows a token', async () => {
+    gitlab.next('GET', /hooks$/, { status: 403, json: { message: '403 Forbidden' } });
+    const { out, err, code } = await run([
+      'webhook',
+      'install',
+      '--url',
+      URL_OF_STACK,
+      '--project',
+      'infra/k8s',
+    ]);
+    expect(out).toContain('set GITLAB_TOKEN to the token of one');
+    expect(out + err).not.toMatch(/glpat|hook-token/);
+    expect(code).toBe(1);
+  });
+
+  it('refuses what is no web address before anything is called', async () => {
+    const before = gitlab.requests.length;
+    const { err, code } = await run(['webhook', 'list', '--url', 'guard.test', '--project', 'infra/k8s']);
+    expect(err).toContain('--url guard.test: not a web address');
+    expect(code).toBe(2);
+    expect(gitlab.requests).toHaveLength(before);
+  });
+});
+
+describe('guard validate', () => {
+  it('looks at nothing outside unless it is asked to', async () => {
+    const before = gitlab.requests.length;
+    expect(await run(['validate'])).toMatchObject({ code: 0, err: '' });
+    expect(gitlab.requests).toHaveLength(before);
+  });
+
+  it('has a line for each part that it reaches, and exits with 1 when one does not work', async () => {
+    gitlab.next('GET', /personal_access_tokens\/self$/, { json: { scopes: ['read_api'], expires_at: null } });
+    gitlab.next('GET', /api\/v1\/validate$/, { json: { valid: true } });
+    gitlab.next('GET', /api\/v1\/monitor$/, { json: [] });
+    const { out, err, code } = await run(['validate', '--check-connectivity']);
+    expect(out).toMatch(/registry +ok +0 clusters/);
+    expect(out).toMatch(/state machine +ok +guard-rollout/);
+    expect(out).toMatch(/secret guard\/gitlab-token +ok/);
+    expect(out).toMatch(/GitLab +FAIL +the token has the scopes read_api: GUARD needs api/);
+    expect(out).toMatch(/Datadog +ok/);
+    expect(err).toContain('1 of 9 do not work');
+    expect(code).toBe(1);
+  });
+
+  it('names a secret that is missing', async () => {
+    gitlab.next('GET', /personal_access_tokens\/self$/, { json: { scopes: ['api'] } });
+    gitlab.next('GET', /api\/v1\/validate$/, { json: { valid: true } });
+    gitlab.next('GET', /api\/v1\/monitor$/, { json: [] });
+    const rollback = { notification: { slack_secret_name: 'guard/slack' } };
+    const { out, code } = await run(['validate', '--check-connectivity'], { rollback });
+    expect(out).toMatch(/secret guard\/slack +FAIL +Secret 'guard\/slack' does not exist/);
+    expect(code).toBe(1);
+  });
+
+  it('calls an empty registry a failure when clusters are to be checked', async () => {
+    const { out, code } = await run(['validate', '--check-permissions', '--batch', 'test']);
+    expect(out).toMatch(/clusters +FAIL +batch test has no clusters: guard registry import FILE/);
+    expect(code).toBe(1);
+  });
+
+  it('asks a cluster for what the manifest grants, subresources and namespaces apart', () => {
+    const manifest = `
+metadata: { name: guard, namespace: istio-system }
+rules: [{ apiGroups: [''], resources: [pods/portforward], verbs: [get, create] }]
+---
+metadata: { name: guard }
+rules: [{ nonResourceURLs: [/version], verbs: [get] }]
+---
+metadata: { name: guard }
+roleRef: {}`;
+    const portforward = {
+      group: '',
+      resource: 'pods',
+      subresource: 'portforward',
+      namespace: 'istio-system',
+    };
+    expect(wantedPermissions(manifest)).toEqual([
+      { verb: 'get', ...portforward },
+      { verb: 'create', ...portforward },
+    ]);
+  });
+});
