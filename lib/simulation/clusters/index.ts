@@ -45,6 +45,8 @@ export async function startClusters(world: World, options: StartOptions): Promis
   const byId = new Map(
     world.fleet.map((item) => [item.cluster_id, new SimulatedCluster(world, item, webhookCa)]),
   );
+  // Built now, so that nobody's first request waits for it; no further, because commands may still be replayed.
+  for (const cluster of byId.values()) cluster.advance(cluster.born);
   const adminToken = (cluster: string) => `admin-${hexadecimal(32, world.scenario.seed, 'admin', cluster)}`;
   const face = await serveKubernetes({
     world,
