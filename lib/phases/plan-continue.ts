@@ -25,6 +25,10 @@ export async function continueRollout(
   const direction = input.start === 'roll-back' ? 'back' : rollout.rollback ? 'back' : 'forward';
   const reopened = await updateRollout(ports, rollout.key, (current) => ({
     outcome: undefined,
+    verdict: undefined,
+    reason: undefined,
+    // On the way back it still says why; a rollout that is watched anew has not failed yet.
+    ...(direction === 'forward' ? { failure: undefined } : {}),
     endedAt: undefined,
     heldSince: undefined,
     request: undefined,

@@ -307,6 +307,8 @@ describe('plan that goes on with a rollout', () => {
   it('watches again what was held: leased, unverified until it is judged', async () => {
     const w = world();
     await merged(w);
+    const before = await w.rollout();
+    await w.journal.saveRollout({ ...before, failure: 'P99 doubled' }, before.revision);
     await ended(w, 'held');
     expect(await again(w, { start: 'verify' })).toMatchObject({
       next: 'verify',
@@ -315,6 +317,8 @@ describe('plan that goes on with a rollout', () => {
     });
     const rollout = await w.rollout();
     expect(rollout.outcome).toBeUndefined();
+    expect(rollout.reason).toBeUndefined();
+    expect(rollout.failure).toBeUndefined();
     expect(rollout.executions).toEqual([EXECUTION, 'arn:execution-2']);
     for (const { cluster_id, token } of rollout.clusters)
       expect(w.registry.items.get(cluster_id)).toMatchObject({
