@@ -81,13 +81,15 @@ export function register(program: Command, io: Io): void {
     .command('remove')
     .description('forget a cluster; refused while a rollout holds it')
     .argument('<cluster_id>')
-    .action((id: string) =>
+    .option('--force', 'also when a rollout holds it')
+    .action((id: string, options: { force?: boolean }) =>
       guarded(io, async () => {
         const registry = open();
         const cluster = await theOne(registry, id);
-        if (cluster.lease && cluster.lease.expires_at > Date.now()) {
+        // Whatever its expiry: the sweep ends rollouts that are gone, and this machine's clock need not be GUARD's.
+        if (cluster.lease && !options.force) {
           throw new RefusedError(
-            `${id} is held by rollout ${cluster.lease.holder}; guard cancel --batch ${cluster.batch_id} first`,
+            `${id} is held by rollout ${cluster.lease.holder}; guard cancel --batch ${cluster.batch_id} first (or --force)`,
           );
         }
         await registry.remove(id, cluster.version);

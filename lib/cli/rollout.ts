@@ -57,8 +57,8 @@ export function register(program: Command, io: Io): void {
           await follow(latest.key, undefined, on, io, options);
           return;
         }
-        await startAgain(latest, 'verify', 'guard monitor', on, io);
-        await follow(latest.key, undefined, on, io, options);
+        const started = await startAgain(latest, 'verify', 'guard monitor', on, io);
+        await follow(latest.key, started, on, io, options);
       }),
     );
 
@@ -123,11 +123,12 @@ export function register(program: Command, io: Io): void {
         const execution = arn === undefined ? undefined : await on.executions.describe(arn);
         if (execution?.status === 'RUNNING')
           throw new RefusedError(`rollout ${latest.key} is running (${latest.phase}); nothing to resume`);
+        let goesOn = arn;
         if (options.from === undefined && latest.outcome === undefined && execution?.redrivable && arn) {
           await on.executions.redrive(arn);
           io.out(`execution of ${latest.key} goes on where it failed`);
-        } else await startAgain(latest, options.from ?? 'verify', 'guard resume', on, io);
-        if (options.watch) await follow(latest.key, undefined, on, io, options);
+        } else goesOn = await startAgain(latest, options.from ?? 'verify', 'guard resume', on, io);
+        if (options.watch) await follow(latest.key, goesOn, on, io, options);
       }),
     );
 }
@@ -216,13 +217,14 @@ async function startAndName(input: RolloutInput, on: Remote): Promise<[key: stri
   return [rolloutKey(name), arn];
 }
 
+/** The execution's ARN: only when the rollout knows it, its record is about this run and not about the last one. */
 async function startAgain(
   rollout: Rollout,
   entry: 'verify' | 'roll-back',
   reason: string,
   on: Remote,
   io: Io,
-): Promise<void> {
+): Promise<string> {
   const input = rolloutInput.parse({
     target: rollout.target,
     version: rollout.version,
@@ -232,8 +234,9 @@ async function startAgain(
     requested_by: on.who,
     reason,
   });
-  await on.executions.start(executionName(rollout, `r${Date.now().toString(36)}`), input);
+  const { arn } = await on.executions.start(executionName(rollout, `r${Date.now().toString(36)}`), input);
   io.out(`rollout ${rollout.key} goes on: ${entry}`);
+  return arn;
 }
 
 async function latestRollout(

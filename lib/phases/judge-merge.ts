@@ -163,9 +163,10 @@ async function wronglyMoved(
   for (const id of wave) {
     const wanted = versionFor(rollout, direction, id);
     const found = after.get(id)?.version;
-    if (left.has(id)) wrong.push(`${id} was left at ${found ?? 'an unknown version'}`);
+    const where = found ?? `an unknown version (${after.get(id)?.reason ?? 'not found'})`;
+    if (left.has(id)) wrong.push(`${id} was left at ${where}`);
     else if (found === undefined || !sameVersion(found, wanted))
-      wrong.push(`${id} is at ${found ?? 'an unknown version'} in Git, not ${wanted}`);
+      wrong.push(`${id} is at ${where} in Git, not ${wanted}`);
   }
   if (wrong.length > 0 || direction === 'back') return wrong;
   // Others may have moved on by commits of their own; only what our merge request's base already had is compared.

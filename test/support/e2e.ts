@@ -25,6 +25,7 @@ export function quickConfig(change: (config: RawConfig) => void = () => undefine
       soak_period_minutes: 4,
       minimum_points: 3,
       baseline_hours: 1,
+      flux_sync_timeout_minutes: 6,
       hold_minutes: 3,
       hold_interval_minutes: 1,
     });

@@ -74,7 +74,8 @@ export async function ended(
   arn: string,
   seconds = 100,
 ): Promise<{ status: string; output: SettleOutput | undefined; cause?: string }> {
-  for (let left = seconds * 10; left > 0; left--) {
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
     const execution = await fleet.remote.executions.describe(arn);
     if (execution && execution.status !== 'RUNNING') {
       return {
@@ -93,7 +94,8 @@ export async function until<T>(
   look: () => Promise<T | undefined | false>,
   seconds = 60,
 ): Promise<T> {
-  for (let left = seconds * 20; left > 0; left--) {
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
     const seen = await look();
     if (seen) return seen;
     await sleep(50);

@@ -82,6 +82,9 @@ export interface Condition {
   readonly status: string;
   readonly reason?: string;
   readonly message?: string;
+  /** ISO 8601, whole seconds; moves only with the status. */
+  readonly lastTransitionTime?: string;
+  readonly observedGeneration?: number;
 }
 
 export function conditionOf(object: KubeObject, type: string): Condition | undefined {

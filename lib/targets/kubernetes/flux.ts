@@ -13,15 +13,17 @@ export type FluxState = {
 
 export function fluxState(object: KubeObject): FluxState {
   if (object.spec?.suspend === true) return { state: 'suspended', message: 'is suspended' };
-  const stalled = conditionOf(object, 'Stalled');
-  if (stalled?.status === 'True') {
-    return { state: 'failed', message: `stalled: ${stalled.reason ?? ''} ${stalled.message ?? ''}`.trim() };
-  }
   const generation = object.metadata.generation ?? 0;
   const observed = object.status?.observedGeneration ?? 0;
   const ready = conditionOf(object, 'Ready');
-  const remediated = conditionOf(object, 'Remediated');
-  if (remediated?.status === 'True' && ready?.status !== 'True') {
+  // A failure of an earlier generation stays on the object until the controller has looked at the new one.
+  const holds = (condition: ReturnType<typeof conditionOf>): boolean =>
+    condition?.status === 'True' && (condition.observedGeneration ?? observed) === generation;
+  const stalled = conditionOf(object, 'Stalled');
+  if (holds(stalled)) {
+    return { state: 'failed', message: `stalled: ${stalled?.reason ?? ''} ${stalled?.message ?? ''}`.trim() };
+  }
+  if (holds(conditionOf(object, 'Remediated')) && ready?.status !== 'True') {
     return {
       state: 'failed',
       message: `was rolled back by Flux: ${ready?.reason ?? ''} ${ready?.message ?? ''}`.trim(),

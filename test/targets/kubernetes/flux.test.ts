@@ -51,6 +51,16 @@ describe('a HelmRelease', () => {
     };
     expect(fluxState(helmRelease('istiod', '1.30.2', { status })).state).toBe('failed');
   });
+  it('that failed at an earlier generation has not failed at this one', () => {
+    const failed = [
+      condition('Stalled', 'True', 'RetriesExceeded', 'gave up'),
+      condition('Remediated', 'True', 'RollbackSucceeded'),
+      condition('Ready', 'False', 'RollbackSucceeded'),
+    ];
+    const status = { observedGeneration: 3, lastAttemptedGeneration: 3, conditions: failed };
+    expect(fluxState(helmRelease('istiod', '1.29.4', { generation: 4, status })).state).toBe('progressing');
+    expect(fluxState(helmRelease('istiod', '1.29.4', { generation: 3, status })).state).toBe('failed');
+  });
   it('that waits for a dependency has not failed', () => {
     const status = { conditions: [condition('Ready', 'False', 'DependencyNotReady', 'base is not ready')] };
     expect(fluxState(helmRelease('istiod', '1.30.2', { status })).state).toBe('progressing');
