@@ -12,7 +12,8 @@ import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
 import { measureAll, metricCluster, watched } from './support/measurements.js';
 import { iso, loadRollout, updateRollout } from './support/record.js';
 import { setStatus } from './support/registry-changes.js';
-import { loadSeries, storeSeries } from './support/series-store.js';
+import { storeSeries } from './support/series-store.js';
+import { preparedBaseline } from './support/soak-baseline-memory.js';
 import { batchSettings, changedAt, enterStep, leaveStep } from './support/step.js';
 
 export type MeasurePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'metrics'>;
@@ -77,7 +78,7 @@ async function soakStep(
   const rollout = await enterStep(ports, key, direction === 'forward' ? 'soaking' : 'soaking back');
   const asked = obeyRequest(rollout, true);
   if (asked) return asked;
-  if (direction === 'forward') await setStatus(ports, rollout, 'post-check-running');
+  if (direction === 'forward') await setStatus(ports, rollout, 'post-check-running', clusters);
   const settings = batchSettings(ports, rollout, clusters);
   const soakMinutes =
     direction === 'forward' ? settings.soak_period_minutes : ports.config.rollback.soak_period_minutes;
@@ -96,22 +97,11 @@ async function soakStep(
   let judgement: ReturnType<typeof judgeSoak>;
   try {
     const window = { from: startedAt, to: now, intervalSeconds };
-    const [measurements, alerts, baseline, earlierDays] = await Promise.all([
-      measureAll(metrics, [...clusters, ...control], window, ports),
-      ports.metrics.alerts([...clusters, ...control].map(metricCluster)),
-      loadSeries(ports, key, 'baseline'),
-      loadSeries(ports, key, 'earlier'),
-    ]);
-    await storeSeries(ports, key, `soak-${direction}`, measurements);
-    judgement = judgeSoak({
+    const input = {
       metrics,
       upgraded: clusters.map((cluster) => cluster.cluster_id),
       control: control.map((cluster) => cluster.cluster_id),
-      baseline,
-      ...(earlierDays.length > 0 ? { earlierDays } : {}),
-      measurements,
       startedAt,
-      now,
       settings: {
         minimumMs: soakMinutes * 60_000,
         maximumMs: Math.max(settings.soak_maximum_minutes, soakMinutes) * 60_000,
@@ -120,13 +110,20 @@ async function soakStep(
         minimumRequests: settings.minimum_requests,
         intervalMs: intervalSeconds * 1000,
       },
-    });
+    };
+    const [measurements, alerts, baseline] = await Promise.all([
+      measureAll(metrics, [...clusters, ...control], window, ports),
+      ports.metrics.alerts([...clusters, ...control].map(metricCluster)),
+      preparedBaseline(ports, key, input),
+    ]);
     judgement = withAlerts(
-      judgement,
+      judgeSoak({ ...baseline.input, measurements, now }, baseline),
       alerts.filter((alert) => !alert.silenced),
       clusters,
       now - startedAt >= Math.max(settings.soak_maximum_minutes, soakMinutes) * 60_000,
     );
+    // Every step asks for the whole window, so the last one's answer is the soak's whole record.
+    if (judgement.decision !== 'continue') await storeSeries(ports, key, `soak-${direction}`, measurements);
   } catch (error) {
     const errored = { verdict: 'errored', reason: `cannot measure: ${messageOf(error)}` } as const;
     return leaveStep(ports, rollout, errored, where, settings);

@@ -16,6 +16,9 @@ export const journalKeys = {
   measurements: (direction: Direction) => `measurement#${direction}#`,
   /** Packed series: lib/phases/support/series-store.ts. */
   series: (which: SeriesKind) => `series#${which}#`,
+  /** Digest of the packed series of a kind. */
+  stamp: (which: SeriesKind) => `stamp#${which}`,
+  stamps: 'stamp#',
   /** The open gate of a direction: task token, merge request, when it was opened. */
   gate: (direction: Direction) => `gate#${direction}`,
   progress: (direction: Direction) => `progress#${direction}`,

@@ -27,13 +27,13 @@ export async function podGet(
   { timeoutMs, failure }: PodGetOptions,
 ): Promise<string> {
   const what = `read :${port}${path} of pod ${pod.namespace}/${pod.name} in cluster ${connection.endpoint.name}`;
-  const { headers, ca, url } = await connection.credentials();
+  const { headers, agent, url } = await connection.credentials();
   const forward =
     `${url.pathname.replace(/\/$/, '')}/api/v1/namespaces/${encodeURIComponent(pod.namespace)}` +
     `/pods/${encodeURIComponent(pod.name)}/portforward?ports=${port}`;
   const socket = new WebSocket(new URL(forward, `wss://${url.host}`), PROTOCOLS, {
     headers,
-    ca,
+    agent,
     handshakeTimeout: timeoutMs,
     perMessageDeflate: false,
   });

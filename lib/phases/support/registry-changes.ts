@@ -1,4 +1,4 @@
-import type { ClusterStatus } from '../../domain/cluster.js';
+import type { Cluster, ClusterStatus } from '../../domain/cluster.js';
 import type { Rollout } from '../../domain/rollout.js';
 import type { Ports } from '../../ports/index.js';
 import type { ClusterChange } from '../../ports/registry.js';
@@ -20,10 +20,23 @@ export async function changeAll(
   );
 }
 
-export function setStatus(
+/**
+ * `seen`: the clusters as they were just read. Those that have the status already, under this rollout's lease,
+ * are not written again: a step that is repeated for hours would otherwise write its batch each time.
+ */
+export async function setStatus(
   ports: Pick<Ports, 'registry' | 'now'>,
   rollout: Rollout,
   status: ClusterStatus,
+  seen: readonly Cluster[] = [],
 ): Promise<void> {
-  return changeAll(ports, rollout, () => ({ status }));
+  const settled = new Set(seen.filter((cluster) => cluster.status === status).map(holding));
+  const clusters = rollout.clusters.filter(
+    ({ cluster_id, token }) => !settled.has(`${cluster_id} ${rollout.key} ${token}`),
+  );
+  if (clusters.length > 0) await changeAll(ports, { ...rollout, clusters }, () => ({ status }));
+}
+
+function holding({ cluster_id, lease }: Cluster): string {
+  return `${cluster_id} ${lease?.holder} ${lease?.token}`;
 }

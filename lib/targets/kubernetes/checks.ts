@@ -108,13 +108,8 @@ function webhookProblem(
 ): string | undefined {
   const { caBundle, service } = webhook.clientConfig ?? {};
   if (!caBundle) return `${webhook.name} has no CA bundle`;
-  for (const pem of Buffer.from(caBundle, 'base64')
-    .toString('utf8')
-    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []) {
-    const { validTo } = new X509Certificate(pem);
-    if (Date.parse(validTo) <= now)
-      return `the CA of ${webhook.name} expired at ${new Date(validTo).toISOString()}`;
-  }
+  const expired = certificateEnds(caBundle).find((end) => end <= now);
+  if (expired !== undefined) return `the CA of ${webhook.name} expired at ${new Date(expired).toISOString()}`;
   if (!service) return undefined;
   const ready = slices
     .filter(
@@ -127,6 +122,24 @@ function webhookProblem(
   return ready.length === 0
     ? `service ${service.namespace}/${service.name} of ${webhook.name} has no ready endpoint`
     : undefined;
+}
+
+/** A cluster's webhooks share their CA, and a check is repeated: each bundle is parsed once in a process. */
+const ends = new Map<string, readonly number[]>();
+const BUNDLES_KEPT = 500;
+
+/** Epoch milliseconds at which each certificate of a base64 bundle ends. */
+function certificateEnds(caBundle: string): readonly number[] {
+  const known = ends.get(caBundle);
+  if (known) return known;
+  const pems =
+    Buffer.from(caBundle, 'base64')
+      .toString('utf8')
+      .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const found = pems.map((pem) => Date.parse(new X509Certificate(pem).validTo));
+  if (ends.size >= BUNDLES_KEPT) ends.clear();
+  ends.set(caBundle, found);
+  return found;
 }
 
 /** Custom resource definitions that must be there, each established and with every stored version served. */

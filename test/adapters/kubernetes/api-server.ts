@@ -12,6 +12,8 @@ export interface ApiServer {
   readonly requests: string[];
   readonly headers: IncomingMessage['headers'][];
   connections(): number;
+  /** Of these, how many resumed the TLS session of an earlier one. */
+  resumed(): number;
   /** Answers every plain request. */
   answer: (request: IncomingMessage, response: ServerResponse, body: string) => void;
   /** Takes a port-forward; undefined refuses it with this status. */
@@ -45,7 +47,11 @@ export async function startApiServer(): Promise<ApiServer> {
       face.answer(request, response, body);
     });
   });
-  server.on('secureConnection', () => connections++);
+  let resumed = 0;
+  server.on('secureConnection', (socket) => {
+    connections++;
+    if (socket.isSessionReused()) resumed++;
+  });
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => [...offered][0] ?? false,
@@ -70,6 +76,7 @@ export async function startApiServer(): Promise<ApiServer> {
     requests: [],
     headers: [],
     connections: () => connections,
+    resumed: () => resumed,
     answer: (_request, response) => json(response, { gitVersion: 'v1.33.1' }),
     forward: 404,
     async close() {

@@ -51,6 +51,29 @@ describe('a connection', () => {
     expect(server.headers[1]?.authorization).toBe('Bearer second-token');
   });
 
+  it('is made alone at first; those beside it resume its TLS session', async () => {
+    server.answer = (_request, response) => json(response, { gitVersion: 'v1.33.1' });
+    const api = connect();
+    const before = { connections: server.connections(), resumed: server.resumed() };
+    await Promise.all(Array.from({ length: 8 }, () => api.version()));
+    const made = server.connections() - before.connections;
+    expect(made).toBeGreaterThan(1);
+    expect(server.resumed() - before.resumed).toBe(made - 1);
+  });
+
+  it('does not hold the other calls when the first one is not answered', async () => {
+    const waiting: (() => void)[] = [];
+    server.answer = (_request, response) => {
+      if (waiting.length === 0) waiting.push(() => json(response, { gitVersion: 'v1.33.1' }));
+      else json(response, { gitVersion: 'v1.33.1' });
+    };
+    const api = connect();
+    const first = api.version();
+    await expect(api.version()).resolves.toBe('v1.33.1');
+    waiting[0]!();
+    await expect(first).resolves.toBe('v1.33.1');
+  });
+
   it('is refused for good when the certificate is not of the CA that EKS named', async () => {
     const other = await startApiServer();
     await expect(connect({ caData: other.caData }).version()).rejects.toBeInstanceOf(TerminalError);
