@@ -24,18 +24,21 @@ export interface AnalysisMetric {
 
 /** Reads every template of a YAML text. @throws UsageError naming file, template and field. */
 export function loadTemplates(text: string, file: string): AnalysisTemplate[] {
-  return parseAllDocuments(text)
-    .filter((document) => document.contents !== null)
-    .map((document) => {
-      const broken = document.errors[0];
-      if (broken) throw new UsageError(`${file}: not YAML: ${broken.message.split('\n')[0]}`);
-      const raw = document.toJS() as { metadata?: { name?: string } };
-      const parsed = templateSchema.safeParse(raw);
-      if (parsed.success) return parsed.data;
-      const issue = parsed.error.issues[0]!;
-      const where = raw?.metadata?.name ? `${file}: ${raw.metadata.name}` : file;
-      throw new UsageError(`${where}: ${issue.path.join('.') || 'template'}: ${issue.message}`);
-    });
+  return (
+    parseAllDocuments(text)
+      // A separator at the end of a file begins a document that holds nothing.
+      .filter((document) => document.errors.length > 0 || document.toJS() !== null)
+      .map((document) => {
+        const broken = document.errors[0];
+        if (broken) throw new UsageError(`${file}: not YAML: ${broken.message.split('\n')[0]}`);
+        const raw = document.toJS() as { metadata?: { name?: string } };
+        const parsed = templateSchema.safeParse(raw);
+        if (parsed.success) return parsed.data;
+        const issue = parsed.error.issues[0]!;
+        const where = raw?.metadata?.name ? `${file}: ${raw.metadata.name}` : file;
+        throw new UsageError(`${where}: ${issue.path.join('.') || 'template'}: ${issue.message}`);
+      })
+  );
 }
 
 export interface ResolveOptions {
@@ -43,6 +46,8 @@ export interface ResolveOptions {
   readonly args?: Readonly<Record<string, string>>;
   /** Where `spec.templates` are looked up, by name. */
   readonly others?: readonly AnalysisTemplate[];
+  /** Also providers that GUARD does not ask: to check what is meant for Argo Rollouts. */
+  readonly anyProvider?: boolean;
 }
 
 /**
@@ -58,7 +63,9 @@ export function resolveTemplate(template: AnalysisTemplate, options: ResolveOpti
   if (twice) throw new UsageError(`${name}: metric ${twice.name} is there twice`);
   const args = valuesOf(all, options.args ?? {});
   const dryRun = dryRunOf(all, name);
-  const resolved = metrics.map((metric) => resolveMetric(name, metric, args, dryRun));
+  const resolved = metrics.map((metric) =>
+    resolveMetric(name, metric, args, dryRun, options.anyProvider === true),
+  );
   if (resolved.every((metric) => metric.dryRun)) {
     throw new UsageError(`${name}: every metric is a dry run, so nothing could ever fail it`);
   }
@@ -110,6 +117,7 @@ function resolveMetric(
   raw: TemplateMetric,
   args: ReadonlyMap<string, string | undefined>,
   isDryRun: (metric: string) => boolean,
+  anyProvider: boolean,
 ): AnalysisMetric {
   const where = `${template}: metric ${raw.name}`;
   const metric = fill(raw, args, where) as TemplateMetric;
@@ -138,18 +146,18 @@ function resolveMetric(
     dryRun: isDryRun(metric.name),
     provider: metric.provider,
   };
-  const problem = problemOf(resolved);
+  const problem = problemOf(resolved, anyProvider);
   if (problem) throw new UsageError(`${where}: ${problem}`);
   return resolved;
 }
 
 /** Where Argo Rollouts would pass whatever is measured, or never pass: refused here. */
-function problemOf(metric: AnalysisMetric): string | undefined {
+function problemOf(metric: AnalysisMetric, anyProvider: boolean): string | undefined {
   const { count, failureLimit, inconclusiveLimit } = metric;
   if (!metric.success && !metric.failure) {
     return 'neither successCondition nor failureCondition, so it could never fail';
   }
-  if (metric.provider.prometheus === undefined && metric.provider.datadog === undefined) {
+  if (!anyProvider && metric.provider.prometheus === undefined && metric.provider.datadog === undefined) {
     return 'its provider is not one that GUARD asks: use prometheus or datadog';
   }
   if (failureLimit === -1) return 'failureLimit -1 (unlimited) could never fail';
