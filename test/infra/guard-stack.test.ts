@@ -11,6 +11,24 @@ import { ofType, stackOf, statementsOf, TRIAL, templateOf, testConfig } from './
 const { app, stack } = stackOf();
 const { template, resources } = templateOf(stack);
 
+/** The other end: a trial, in a private network, without schedules. */
+const { resources: small } = templateOf(
+  stackOf({
+    stage: TRIAL,
+    config: testConfig((config) => {
+      config.schedules = [];
+      config.network = {
+        vpc_id: 'vpc-12345678',
+        subnet_ids: ['subnet-12345678', 'subnet-87654321'],
+        availability_zones: ['us-east-1a', 'us-east-1b'],
+        route_table_ids: ['rtb-12345678', 'rtb-12345678'],
+        security_group_ids: [],
+        endpoints: true,
+      };
+    }),
+  }).stack,
+);
+
 function allowed(handler: string): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const { policy, actions, resources: on } of statementsOf(resources)) {
@@ -206,11 +224,7 @@ describe('schedules', () => {
   });
 
   it('needs no machine for waves when there are none', () => {
-    const config = testConfig((each) => {
-      each.schedules = [];
-    });
-    const { resources: without } = templateOf(stackOf({ config }).stack);
-    expect(ofType(without, 'AWS::StepFunctions::StateMachine')).toHaveLength(1);
+    expect(ofType(small, 'AWS::StepFunctions::StateMachine')).toHaveLength(1);
   });
 });
 
@@ -227,31 +241,19 @@ describe('the webhook', () => {
 
 describe('stages and settings', () => {
   it('leaves nothing behind on trial, and reserves no concurrency there', () => {
-    const { resources: trial } = templateOf(stackOf({ stage: TRIAL }).stack);
-    const kept = Object.values(trial).filter(({ DeletionPolicy }) => DeletionPolicy?.startsWith('Retain'));
+    const kept = Object.values(small).filter(({ DeletionPolicy }) => DeletionPolicy?.startsWith('Retain'));
     // A function takes its versions with it.
     expect([...new Set(kept.map(({ Type }) => Type))]).toEqual(['AWS::Lambda::Version']);
-    for (const [, properties] of ofType(trial, 'AWS::Lambda::Function')) {
+    for (const [, properties] of ofType(small, 'AWS::Lambda::Function')) {
       expect(properties.ReservedConcurrentExecutions).toBeUndefined();
     }
   });
 
   it('puts every function into the network of the configuration, with endpoints when asked for', () => {
-    const config = testConfig((each) => {
-      each.network = {
-        vpc_id: 'vpc-12345678',
-        subnet_ids: ['subnet-12345678', 'subnet-87654321'],
-        availability_zones: ['us-east-1a', 'us-east-1b'],
-        route_table_ids: ['rtb-12345678', 'rtb-12345678'],
-        security_group_ids: [],
-        endpoints: true,
-      };
-    });
-    const { resources: inside } = templateOf(stackOf({ config }).stack);
-    for (const [, { VpcConfig }] of ofType(inside, 'AWS::Lambda::Function')) {
+    for (const [, { VpcConfig }] of ofType(small, 'AWS::Lambda::Function')) {
       expect(VpcConfig.SubnetIds).toEqual(['subnet-12345678', 'subnet-87654321']);
     }
-    const endpoints = ofType(inside, 'AWS::EC2::VPCEndpoint').map(([, { ServiceName }]) => ServiceName);
+    const endpoints = ofType(small, 'AWS::EC2::VPCEndpoint').map(([, { ServiceName }]) => ServiceName);
     expect(endpoints).toContain('com.amazonaws.us-east-1.sts');
     expect(endpoints).toContain('com.amazonaws.us-east-1.dynamodb');
   });
