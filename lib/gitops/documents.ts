@@ -2,6 +2,7 @@ import type { Alias, Scalar, YAMLMap, YAMLSeq, Node as YamlNode } from 'yaml';
 import { isAlias, isSeq, isMap as isYamlMap, parseDocument } from 'yaml';
 import type { MapNode, Node, Origin, PathLink, SharedAnchor, Source, Style } from './node.js';
 import { link } from './node.js';
+import { readPlainYaml } from './plain-yaml.js';
 import { LIMITS } from './tree.js';
 
 /** Why a document cannot be read, or only with doubt. */
@@ -82,6 +83,12 @@ export function parseSource(source: Source, base: PathLink | undefined): Parsed 
   if (source.text.length > LIMITS.fileCharacters) {
     return { root: undefined, errors: [{ message: 'is too large to be a manifest', at: 0 }] };
   }
+  const plain = readPlainYaml(source, base);
+  return plain ? { root: plain, errors: [] } : parseFully(source, base);
+}
+
+/** The same by the YAML library alone, for whatever it is. */
+export function parseFully(source: Source, base: PathLink | undefined): Parsed {
   try {
     const document = parseDocument(source.text, {
       schema: 'failsafe',

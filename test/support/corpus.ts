@@ -20,3 +20,12 @@ export function corpusTree(name: string): Map<string, string> {
   }
   return tree;
 }
+
+/** Every YAML text of it, by its path. */
+export function* corpusFiles(): Generator<readonly [string, string]> {
+  for (const entry of readdirSync(CORPUS, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.(?:ya?ml|before|after)$/.test(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    yield [relative(CORPUS, path), readFileSync(path, 'utf8')];
+  }
+}
