@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Module>>> = {
   status: () => import('./status.js'),
   replay: () => import('./replay.js'),
   templates: () => import('./templates.js'),
+  validate: () => import('./validate.js'),
+  webhook: () => import('./webhook.js'),
 };
 
 const EXAMPLES = `

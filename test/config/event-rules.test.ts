@@ -21,6 +21,7 @@ describe('eventRules', () => {
     expect(Object.fromEntries(handlers)).toEqual({
       [EVENT_TYPES.mergeRequestChanged]: 'Resume',
       [EVENT_TYPES.gateOpened]: 'Notify',
+      [EVENT_TYPES.rolloutChanged]: 'Notify',
       [EVENT_TYPES.rolloutEnded]: 'Notify',
     });
   });
