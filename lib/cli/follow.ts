@@ -5,7 +5,6 @@ import type { Verdict } from '../domain/verdict.js';
 import { settleOutput } from '../phases/contracts.js';
 import { EXIT, type Io } from './io.js';
 import type { Remote } from './remote.js';
-import { exitCodeOf } from './rollout.js';
 import { describeRollout, readProgress } from './status.js';
 
 const POLL_MS = 500;
@@ -90,4 +89,10 @@ function finish(rollout: Rollout, json: boolean, io: Io): Ended {
 function causeOf(cause: string | undefined): string {
   const message = /"errorMessage":"((?:[^"\\]|\\.)*)"/.exec(cause ?? '')?.[1];
   return (message ?? cause ?? 'no cause given').slice(0, 500);
+}
+
+/** What an outcome means for the shell. */
+export function exitCodeOf(outcome: Outcome | undefined, dryRun = false): number {
+  if (outcome === undefined || outcome === 'healthy' || (dryRun && outcome === 'cancelled')) return EXIT.done;
+  return outcome === 'refused' ? EXIT.refused : EXIT.failed;
 }

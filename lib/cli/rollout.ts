@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { RefusedError, UsageError } from '../domain/errors.js';
-import { executionName, type Outcome, type Rollout, rolloutKey } from '../domain/rollout.js';
+import { executionName, type Rollout, rolloutKey } from '../domain/rollout.js';
 import { isExactVersion } from '../domain/version.js';
 import type { RolloutInput } from '../phases/contracts.js';
 import { rolloutInput } from '../phases/contracts.js';
 import { guarded } from './errors.js';
-import { follow } from './follow.js';
-import { EXIT, type Io } from './io.js';
+import { exitCodeOf, follow } from './follow.js';
+import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
 
 interface RunOptions {
@@ -265,10 +265,4 @@ async function ask(rollout: Rollout, kind: 'cancel' | 'rollback', reason: string
     `gate#${saved.rollback ? 'back' : 'forward'}`,
   );
   if (typeof gate?.token === 'string') await on.executions.resume(gate.token, { hint: kind });
-}
-
-/** What an outcome means for the shell. */
-export function exitCodeOf(outcome: Outcome | undefined, dryRun = false): number {
-  if (outcome === undefined || outcome === 'healthy' || (dryRun && outcome === 'cancelled')) return EXIT.done;
-  return outcome === 'refused' ? EXIT.refused : EXIT.failed;
 }
