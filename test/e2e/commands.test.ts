@@ -1,0 +1,187 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { LocalFleet } from '../../lib/simulation/fleet.js';
+import { API, fleetBed, quickConfig, settled, WEB } from '../support/e2e.js';
+import { type GitlabRest, gitlabRest } from '../support/gitlab-rest.js';
+import { guard } from '../support/guard-command.js';
+import { held, smallFleetClusters, until } from '../support/small-fleet.js';
+
+jest.setTimeout(120_000);
+const BATCH = ['--batch', 'dev-wave-1'] as const;
+const UPGRADE = ['run', ...BATCH, '--target-version', '1.30.2'] as const;
+
+describe('the commands, one after the other, on one fleet', () => {
+  const startFleet = fleetBed(true);
+  const folder = mkdtempSync(join(tmpdir(), 'guard-commands-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  let fleet: LocalFleet;
+  let gitlab: GitlabRest;
+  beforeAll(async () => {
+    fleet = await startFleet({ people: false, scenario: { seed: 7, gitlab: { mergeabilitySeconds: 0 } } });
+    gitlab = gitlabRest(fleet);
+  });
+
+  it('a configuration that is wrong: exit code 2, with file, path and what is allowed', async () => {
+    const file = join(folder, 'wrong.yaml');
+    writeFileSync(file, quickConfig().replace('max_parallel_clusters: 10', 'max_parallel_clusters: many'));
+    const wrong = await guard('--config', file, 'list');
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toMatch(/wrong\.yaml: execution\.max_parallel_clusters: .*number/);
+    writeFileSync(file, `${quickConfig()}\nrollbacks: {}\n`);
+    const unknown = await guard('--config', file, 'list');
+    expect(unknown.code).toBe(2);
+    expect(unknown.err).toMatch(/rollbacks/);
+    const merging = quickConfig((config) => {
+      config.rollback.require_manual_approval = false;
+    });
+    writeFileSync(file, merging);
+    expect(await guard('--config', file, 'list')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/require_manual_approval: GUARD never merges/),
+    });
+    expect(await guard('--config', join(folder, 'none.yaml'), 'list')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/none\.yaml: no such configuration file/),
+    });
+  });
+
+  it('words that are no command or option: exit code 2', async () => {
+    expect((await guard('upgrade')).code).toBe(2);
+    expect((await guard('run', ...BATCH)).code).toBe(2);
+    expect((await guard('run', ...BATCH, '--target-version', '1.30')).code).toBe(2);
+    expect((await guard(...UPGRADE, '--parallelism', '0')).code).toBe(2);
+    expect((await guard(...UPGRADE, '--mr-strategy', 'none')).code).toBe(2);
+    expect((await guard('resume', ...BATCH, '--from', 'start')).code).toBe(2);
+    expect((await guard('--help')).code).toBe(0);
+  });
+
+  it('list: a table for people, JSON for programs', async () => {
+    const table = await guard('list', ...BATCH);
+    expect(table.code).toBe(0);
+    expect(table.out).toMatch(new RegExp(`${API} +dev-wave-1 +dev +1.29.4 +- +- +healthy`));
+    expect(table.out).not.toContain('eks-test-us-east-1');
+    const all = JSON.parse((await guard('list', '--format', 'json')).out) as unknown[];
+    expect(all).toHaveLength(smallFleetClusters().length);
+    expect((await guard('list', '--environment', 'test')).out).toContain('eks-test-us-east-1');
+  });
+
+  it('registry: export, show, update, remove, add and import agree with each other', async () => {
+    const file = join(folder, 'clusters.json');
+    expect((await guard('registry', 'export', file)).code).toBe(0);
+    const exported = JSON.parse(readFileSync(file, 'utf8')) as { cluster_id: string }[];
+    expect(exported).toHaveLength(smallFleetClusters().length);
+    const id = 'eks-test-us-east-1';
+    expect((await guard('registry', 'update', id, 'owner_handle=@somebody')).code).toBe(0);
+    expect(JSON.parse((await guard('registry', 'show', id)).out)).toMatchObject({
+      owner_handle: '@somebody',
+    });
+    expect(await guard('registry', 'update', id, 'status=healthy')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/'status' cannot be changed by hand; allowed: batch_id/),
+    });
+    expect((await guard('registry', 'remove', id)).code).toBe(0);
+    expect((await guard('registry', 'show', id)).code).toBe(2);
+    const one = JSON.stringify(exported.find((cluster) => cluster.cluster_id === id));
+    expect((await guard('registry', 'add', one)).code).toBe(0);
+    expect((await guard('registry', 'add', one)).code).not.toBe(0);
+    expect((await guard('registry', 'import', file)).code).toBe(3);
+    expect((await guard('registry', 'import', file, '--replace')).code).toBe(0);
+    expect((await guard('registry', 'import', join(folder, 'not-there.json'))).code).toBe(2);
+    const again = JSON.parse((await guard('list', '--format', 'json')).out) as unknown[];
+    expect(again).toHaveLength(exported.length);
+  });
+
+  it('what a rule refuses: exit code 3, with the reason', async () => {
+    expect(await guard('run', '--batch', 'nobody', '--target-version', '1.30.2')).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/^refused: batch 'nobody' has no clusters.*known batches/),
+    });
+    for (const command of ['monitor', 'rollback', 'cancel', 'resume']) {
+      expect(await guard(command, ...BATCH)).toMatchObject({
+        code: 3,
+        err: expect.stringMatching(/no rollout of istio is known for batch 'dev-wave-1'; start one/),
+      });
+    }
+  });
+
+  it('run --dry-run: checks and computes, writes nothing to Git, holds nobody', async () => {
+    const { code, out } = await guard(...UPGRADE, '--dry-run');
+    expect(out).toMatch(/2 clusters|would/);
+    expect(code).toBe(0);
+    expect(await gitlab.requests()).toEqual([]);
+    expect(Object.keys(await gitlab.branches())).toEqual(['main']);
+    expect(await held(fleet)).toEqual([]);
+  });
+
+  it('run returns when the merge request is open; a second one is refused; status tells', async () => {
+    const first = await guard(...UPGRADE);
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first.out).toMatch(/merge request !1: http:.*\/-\/merge_requests\/1\n.*waits for a human/);
+    expect(await guard(...UPGRADE)).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/refused: rollout istio\/1.30.2\/dev-wave-1\/\d is already running/),
+    });
+    expect((await guard('status')).out).toMatch(/istio\/1.30.2\/dev-wave-1\/\d +waiting for the merge +2/);
+    const { rollout } = JSON.parse((await guard('status', ...BATCH, '--format', 'json')).out);
+    expect(rollout).toMatchObject({ phase: 'waiting for the merge', startedBy: 'tester' });
+    expect((await guard('status', ...BATCH)).out).toMatch(new RegExp(`${WEB} +1.29.4 +mr-created +passed`));
+    expect((await guard('resume', ...BATCH)).code).toBe(3);
+    expect((await guard('registry', 'remove', WEB)).code).toBe(3);
+  });
+
+  it('cancel: the request is closed, the clusters are free', async () => {
+    const { rollout } = JSON.parse((await guard('status', ...BATCH, '--format', 'json')).out);
+    expect((await guard('cancel', ...BATCH, '--reason', 'not today')).code).toBe(0);
+    expect(await settled(fleet, rollout.key)).toMatchObject({
+      outcome: 'cancelled',
+      reason: expect.stringMatching(/cancel asked by tester: not today/),
+    });
+    expect(await gitlab.request(1)).toMatchObject({ state: 'closed' });
+    expect(await held(fleet)).toEqual([]);
+    expect((await guard('cancel', ...BATCH)).code).toBe(3);
+  });
+
+  it('run --watch follows to healthy; JSON is one document', async () => {
+    const following = guard(...UPGRADE, '--watch', '--format', 'json');
+    await until('the next merge request', async () => {
+      const request = (await gitlab.requests())[1];
+      return (
+        request?.state === 'opened' &&
+        gitlab.merge(2).then(
+          () => true,
+          () => false,
+        )
+      );
+    });
+    const { code, out } = await following;
+    expect(JSON.parse(out)).toMatchObject({ outcome: 'healthy', verdict: 'passed' });
+    expect(code).toBe(0);
+    expect(await guard(...UPGRADE)).toMatchObject({ code: 3, out: expect.stringMatching(/nothing to do/) });
+  });
+
+  it('monitor verifies again what was merged', async () => {
+    const { code, out } = await guard('monitor', ...BATCH);
+    expect(out).toMatch(/goes on: verify\n.*\n.*soak/s);
+    expect(out).toMatch(/istio\/1.30.2\/dev-wave-1\/\d: healthy/);
+    expect(code).toBe(0);
+  });
+
+  it('rollback puts a healthy batch back, through a merge request', async () => {
+    expect((await guard('rollback', ...BATCH, '--reason', 'a customer asked')).code).toBe(0);
+    const rollback = await until('the rollback', async () => (await gitlab.requests())[2]);
+    expect(rollback).toMatchObject({ draft: false, labels: expect.arrayContaining(['ROLLBACK']) });
+    expect(rollback.description).toContain('a customer asked');
+    await until('the merge', () =>
+      gitlab.merge(3).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const followed = await guard('monitor', ...BATCH);
+    expect(followed.out).toMatch(/rolled-back/);
+    expect(followed.code).toBe(1);
+    expect((await guard('list', ...BATCH)).out).toMatch(new RegExp(`${API} .*1.29.4 .*failed-upgrade`));
+  });
+});
