@@ -276,7 +276,7 @@ function gross(soak: Soak, metric: MetricTrack, track: Track, i: number): Findin
   const limit = Math.log1p(spec.grossPercent / 100);
   // How many in a row are beyond chance depends on how far the limit is from ordinary noise.
   const reach = limit / (track.cluster.noise?.deviation ?? limit);
-  const at = lastValues(track, i, reach >= 6 ? 2 : reach >= 3 ? 3 : 5);
+  const at = lastValues(track, i, reach >= 6 ? 2 : reach >= 4 ? 3 : reach >= 3 ? 4 : 6);
   if (!at) return undefined;
   const sign = track.difference[at[0]!]! < 0 ? -1 : 1;
   if (badness(sign, spec.direction) <= 0) return undefined;

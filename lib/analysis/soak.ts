@@ -6,7 +6,6 @@ import { advanceSoak, createSoak } from './soak-engine.js';
 import { concludeSoak } from './soak-verdict.js';
 
 export type { Point, Series } from './series.js';
-export { type PreparedBaseline, prepareBaseline } from './soak-baseline.js';
 
 export type MetricDirection = 'higher-is-worse' | 'lower-is-worse' | 'either';
 

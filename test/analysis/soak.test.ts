@@ -4,6 +4,7 @@ import { prepareBaseline } from '../../lib/analysis/soak-baseline.js';
 import { advanceSoak, createSoak } from '../../lib/analysis/soak-engine.js';
 import { concludeSoak } from '../../lib/analysis/soak-verdict.js';
 import { changed, randomSource, referenceRollout } from '../bench/reference-generator.js';
+import { lyingData } from '../support/lying-data.js';
 
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 15, 14, 0);
@@ -167,21 +168,8 @@ describe('judgeSoak', () => {
 
 describe('judgeSoak never passes', () => {
   const healthy = input(40);
-  const edit = (
-    side: 'baseline' | 'measurements',
-    where: (s: Series) => boolean,
-    map: (s: Series) => Series | undefined,
-  ) => ({
-    ...healthy,
-    [side]: healthy[side].flatMap((s) => (where(s) ? (map(s) ?? []) : s)),
-  });
-  const u1 = (s: Series) => s.cluster_id === 'u1';
-  const c1 = (s: Series) => s.cluster_id === 'c1';
-  const values = (map: (value: number | null, k: number, n: number) => number | null) => (s: Series) => ({
-    ...s,
-    points: s.points.map((p, k, all) => ({ ...p, value: map(p.value, k, all.length) })),
-  });
   const cases: [string, SoakInput][] = [
+    ...lyingData(healthy, 'p99'),
     ['without measurements', { ...healthy, measurements: [] }],
     ['without a baseline', { ...healthy, baseline: [] }],
     ['without metrics', { ...healthy, metrics: [] }],
@@ -193,116 +181,6 @@ describe('judgeSoak never passes', () => {
     ['a limit that is NaN', { ...healthy, metrics: [{ ...latency, increasePercent: Number.NaN }] }],
     ['a cluster that is its own control', { ...healthy, control: ['u1', 'c2', 'c3'] }],
     ['a soak that begins in the future', { ...healthy, startedAt: healthy.now + MINUTE }],
-    ['a cluster without a series', edit('measurements', u1, () => undefined)],
-    ['a cluster with an empty series', edit('measurements', u1, (s) => ({ ...s, points: [] }))],
-    ['a cluster without a baseline', edit('baseline', u1, () => undefined)],
-    ['a control without a series', edit('measurements', c1, () => undefined)],
-    ['a control without a baseline', edit('baseline', c1, () => undefined)],
-    [
-      'only nulls',
-      edit(
-        'measurements',
-        u1,
-        values(() => null),
-      ),
-    ],
-    [
-      'only NaN',
-      edit(
-        'measurements',
-        u1,
-        values(() => Number.NaN),
-      ),
-    ],
-    [
-      'only Inf',
-      edit(
-        'measurements',
-        u1,
-        values(() => Number.POSITIVE_INFINITY),
-      ),
-    ],
-    [
-      'NaN at the end',
-      edit(
-        'measurements',
-        u1,
-        values((v, k, n) => (k === n - 2 ? Number.NaN : v)),
-      ),
-    ],
-    [
-      'an Inf at the end',
-      edit(
-        'measurements',
-        u1,
-        values((v, k, n) => (k === n - 1 ? Number.POSITIVE_INFINITY : v)),
-      ),
-    ],
-    [
-      'negative values',
-      edit(
-        'measurements',
-        u1,
-        values((v) => -v!),
-      ),
-    ],
-    [
-      'zeros where none were (a missing metric counted as zero)',
-      edit(
-        'measurements',
-        u1,
-        values(() => 0),
-      ),
-    ],
-    [
-      'one value repeated',
-      edit(
-        'measurements',
-        u1,
-        values(() => 100),
-      ),
-    ],
-    [
-      'a third of the points missing',
-      edit(
-        'measurements',
-        u1,
-        values((v, k) => (k % 3 === 0 ? null : v)),
-      ),
-    ],
-    [
-      'a series that stopped',
-      edit(
-        'measurements',
-        u1,
-        values((v, k, n) => (k > n - 7 ? null : v)),
-      ),
-    ],
-    ['partial data', edit('measurements', u1, (s) => ({ ...s, warning: 'one shard timed out' }))],
-    [
-      'partial data of a control',
-      edit('measurements', c1, (s) => ({ ...s, warning: 'one shard timed out' })),
-    ],
-    ['a partial baseline', edit('baseline', u1, (s) => ({ ...s, warning: 'one shard timed out' }))],
-    [
-      'measurements of before the change',
-      edit(
-        'measurements',
-        () => true,
-        (s) => ({ ...s, points: s.points.map((p) => ({ ...p, t: p.t - 41 * MINUTE })) }),
-      ),
-    ],
-    [
-      'measurements from the future',
-      edit('measurements', u1, (s) => ({
-        ...s,
-        points: s.points.map((p) => ({ ...p, t: p.t + 60 * MINUTE })),
-      })),
-    ],
-    [
-      'a baseline taken after the change',
-      edit('baseline', u1, (s) => ({ ...s, points: s.points.map((p) => ({ ...p, t: p.t + 240 * MINUTE })) })),
-    ],
     ['too few requests', { ...healthy, settings: { ...settings, minimumRequests: 1 } }],
     ['fewer points than asked', { ...healthy, settings: { ...settings, minimumPoints: 60 } }],
   ];

@@ -1,7 +1,9 @@
 import type { Series } from '../../lib/analysis/series.js';
+import { judgeSoak } from '../../lib/analysis/soak.js';
 import { type PreparedBaseline, prepareBaseline } from '../../lib/analysis/soak-baseline.js';
 import { advanceSoak, createSoak } from '../../lib/analysis/soak-engine.js';
 import { concludeSoak } from '../../lib/analysis/soak-verdict.js';
+import { lyingData } from '../support/lying-data.js';
 import { changed, type ReferenceRollout, randomSource, referenceRollout } from './reference-generator.js';
 
 export interface Figure {
@@ -80,7 +82,7 @@ export async function gatesBench(options: GatesOptions): Promise<Figure[]> {
       { name: `gate.detect_points.gross.p95.${noise}`, value: quantile(gross, 0.95), unit: 'points' },
     );
   }
-  figures.push(...incidents(seed + 500_000, options));
+  figures.push(...incidents(seed + 500_000, options), ...wrongVerdicts(seed + 900_000));
   return figures;
 }
 
@@ -107,6 +109,20 @@ function incidents(seed: number, options: GatesOptions): Figure[] {
   return [
     { name: 'gate.shared_incident_rollbacks', value: rolledBack, unit: `rollouts of ${count}` },
     { name: 'gate.shared_incident_passed_inside', value: passedInside, unit: `rollouts of ${count}` },
+  ];
+}
+
+/** Every kind of missing, partial, stale, erroring and lying data × every metric: how many would pass. */
+function wrongVerdicts(seed: number): Figure[] {
+  const rollout = referenceRollout({ seed, noise: 'a', upgraded: 3, control: 3 });
+  const now = rollout.startedAt + 60 * MINUTE;
+  const healthy = { ...rollout, settings: SETTINGS, now };
+  const cases = rollout.metrics.flatMap((metric) => lyingData(healthy, metric.name));
+  const passed = cases.filter(([, input]) => judgeSoak(input).verdict === 'passed').length;
+  const sane = judgeSoak(healthy).verdict === 'passed' ? 1 : 0;
+  return [
+    { name: 'gate.wrong_verdicts', value: passed, unit: `passed of ${cases.length} kinds of broken data` },
+    { name: 'gate.wrong_verdicts.sound_data_passes', value: sane, unit: 'of 1' },
   ];
 }
 
