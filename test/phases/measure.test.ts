@@ -3,7 +3,7 @@ import { RetryableError } from '../../lib/domain/errors.js';
 import type { ClusterReport } from '../../lib/domain/evidence.js';
 import type { Rollout } from '../../lib/domain/rollout.js';
 import { measure } from '../../lib/phases/measure.js';
-import { loadSeries, storeSeries } from '../../lib/phases/support/series-store.js';
+import { loadSeries } from '../../lib/phases/support/series-store.js';
 import { journalKeys } from '../../lib/ports/journal-keys.js';
 import { KEY, merged, planned, restarted, rollingBack } from '../support/fakes/drive.js';
 import { quiet } from '../support/fakes/metrics.js';
@@ -315,32 +315,5 @@ describe('soak', () => {
     w.clock.advance(4);
     expect(await at(w, 'soak', 'back')).toMatchObject({ next: 'settle', outcome: 'rollback-failed' });
     expect(w.registry.items.get(WAVE[0])!.status).toBe('rolling-back');
-  });
-});
-
-describe('the store of series', () => {
-  it('gives back what was stored, with NaN, infinities and gaps, in as many items as it needs', async () => {
-    const w = world();
-    const series = Array.from({ length: 100 }, (_, n) => ({
-      metric: 'latency_p99',
-      cluster_id: `c${n}`,
-      points: Array.from({ length: 900 }, (_unused, i) => ({
-        t: i * 60_000,
-        value: quiet(`${n}`, 'c', i * 60_000),
-      })),
-    }));
-    const odd = {
-      metric: 'error_rate',
-      cluster_id: 'c0',
-      warning: 'partial',
-      points: [Number.NaN, Number.POSITIVE_INFINITY, null, 0].map((value, i) => ({ t: i, value })),
-    };
-    await storeSeries(w.ports, KEY, 'baseline', [...series, odd]);
-    const found = await loadSeries(w.ports, KEY, 'baseline');
-    expect(found.find(({ metric }) => metric === 'error_rate')).toEqual(odd);
-    expect(found.filter(({ metric }) => metric === 'latency_p99')).toEqual(series);
-    const records = await w.journal.records(journalKeys.rollout(KEY), journalKeys.series('baseline'));
-    expect(records.length).toBeGreaterThan(2);
-    for (const { data } of records) expect(String(data).length).toBeLessThanOrEqual(300_000);
   });
 });
