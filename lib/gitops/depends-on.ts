@@ -1,6 +1,6 @@
 import type { PlanedSplice } from './commits.js';
 import type { Context } from './flux.js';
-import { scopeFor } from './flux.js';
+import { scopeFor } from './flux-scope.js';
 import { insertInto } from './insert.js';
 import type { Node } from './node.js';
 import { get, itemsAt, textAt } from './node.js';

@@ -1,12 +1,14 @@
+import { ConfigIndex, NO_SCOPE, postBuildScope, scopeFor } from './flux-scope.js';
+import { artifactRoot, foreignRepository } from './flux-source.js';
 import type { Built } from './kustomize.js';
 import { accumulate, build, kustomizationIn, patchesOf, renamed } from './kustomize.js';
-import type { MapNode, Node } from './node.js';
-import { get, isMap, isScalar, itemsAt, textAt } from './node.js';
+import type { Node } from './node.js';
+import { get, isScalar, itemsAt, textAt } from './node.js';
 import { applyPatch } from './patch.js';
 import type { Repository } from './repository.js';
 import type { Resource } from './resource.js';
 import { isFluxKustomization, withDoubt } from './resource.js';
-import type { Found, Scope } from './substitute.js';
+import type { Scope } from './substitute.js';
 import { readText } from './substitute.js';
 import { joinPath, LIMITS } from './tree.js';
 
@@ -54,7 +56,7 @@ class Walker {
   private readonly spokes: Spoke[] = [];
   private readonly notes: string[] = [];
   private readonly references: (Built['references'][number] & { context: Context })[] = [];
-  private readonly configMaps = new Map<string, Item>();
+  private readonly configs = new ConfigIndex();
   private readonly sources = new Map<string, Item>();
   private readonly seen = new Set<string>();
   private readonly repository: Repository;
@@ -124,7 +126,7 @@ class Walker {
     if (this.seen.has(identity(flux))) return;
     this.seen.add(identity(flux));
     const label = `${flux.file}: Kustomization ${flux.name}`;
-    const artifact = this.artifactRoot(flux);
+    const artifact = artifactRoot(flux, this.items, this.home);
     const foreign = artifact === undefined ? this.foreignSource(flux) : undefined;
     if (foreign) {
       this.notes.push(`${label} reads from ${foreign}`);
@@ -201,46 +203,12 @@ class Walker {
         continue;
       }
       this.items.push(item);
-      if (resource.kind === 'ConfigMap' || resource.kind === 'Secret') this.keepConfig(item);
+      if (resource.kind === 'ConfigMap' || resource.kind === 'Secret') this.configs.add(item);
       else if (/^(?:GitRepository|OCIRepository|Bucket|ExternalArtifact)$/.test(resource.kind)) {
         this.sources.set(`${resource.kind}/${resource.name}`, item);
       }
       if (isFluxKustomization(resource) && resource !== flux) queue.push({ flux: resource, parent: context });
     }
-  }
-
-  private keepConfig(item: Item): void {
-    const { kind, name, namespace } = item.resource;
-    this.configMaps.set(`${kind}/${namespace ?? ''}/${name}`, item);
-    this.configMaps.set(`${kind}//${name}`, item);
-  }
-
-  /**
-   * An ExternalArtifact that an ArtifactGenerator copies from this repository: the folder that stands for its
-   * root, when all its copies keep their places relative to each other.
-   */
-  private artifactRoot(flux: Resource): string | undefined {
-    if (textAt(flux.node, 'spec', 'sourceRef', 'kind') !== 'ExternalArtifact') return undefined;
-    const name = textAt(flux.node, 'spec', 'sourceRef', 'name');
-    for (const { resource } of this.items) {
-      if (resource.kind !== 'ArtifactGenerator') continue;
-      const own = itemsAt(resource.node, 'spec', 'sources')
-        .filter((source) => textAt(source, 'kind') === 'GitRepository')
-        .filter((source) => this.home === undefined || textAt(source, 'name') === this.home)
-        .map((source) => textAt(source, 'alias'));
-      const artifact = itemsAt(resource.node, 'spec', 'artifacts').find(
-        (one) => textAt(one, 'name') === name,
-      );
-      const roots = itemsAt(artifact, 'copy').map((copy) => {
-        const from = /^@([^/]+)\/(.*?)\/?\*\*$/.exec(textAt(copy, 'from') ?? '');
-        const to = /^@artifact\/(.*?)\/?$/.exec(textAt(copy, 'to') ?? '');
-        if (!from || !to || !own.includes(from[1])) return undefined;
-        if (to[1] === '') return from[2];
-        return from[2]!.endsWith(`/${to[1]}`) ? from[2]!.slice(0, -to[1]!.length - 1) : undefined;
-      });
-      if (roots.length > 0 && roots.every((root) => root !== undefined && root === roots[0])) return roots[0];
-    }
-    return undefined;
   }
 
   /** Names the source when it is another repository, or another revision of this one. */
@@ -253,16 +221,7 @@ class Walker {
       if (this.home === undefined && !own) this.home = name;
       return undefined;
     }
-    const source = this.sources.get(`GitRepository/${name}`);
-    const home = this.sources.get(`GitRepository/${this.home}`);
-    if (!source || !home) return `GitRepository ${name}, which may be another repository than ${this.home}`;
-    const url = (item: Item) => textAt(item.resource.node, 'spec', 'url')?.replace(/\.git$/, '');
-    const ref = (item: Item) =>
-      JSON.stringify(plain(get(item.resource.node, 'spec', 'ref') as MapNode | undefined));
-    if (url(source) !== url(home)) return `GitRepository ${name}, another repository`;
-    return ref(source) === ref(home)
-      ? undefined
-      : `GitRepository ${name}, another revision of this repository`;
+    return foreignRepository(name, this.home, this.sources);
   }
 
   private contextOf(
@@ -274,59 +233,10 @@ class Walker {
       flux,
       parent,
       via,
-      scope: flux ? this.scope(flux, parent) : { active: false, find: () => MISSING },
+      scope: flux ? postBuildScope(flux, parent, this.configs) : NO_SCOPE,
     };
-  }
-
-  private scope(flux: Resource, parent: Context | undefined): Scope {
-    const postBuild = get(flux.node, 'spec', 'postBuild');
-    const inline = get(postBuild, 'substitute');
-    const from = itemsAt(postBuild, 'substituteFrom');
-    const outer = parent ? scopeFor(flux, parent) : undefined;
-    const active = from.length > 0 || (isMap(inline) && inline.entries.size > 0);
-    return {
-      active,
-      find: (name): Found => {
-        const node = get(inline, name);
-        if (isScalar(node)) return { kind: 'value', node, scope: outer };
-        return this.findIn(
-          flux,
-          from.map((ref) => ({
-            kind: textAt(ref, 'kind') ?? 'ConfigMap',
-            name: readText(get(ref, 'name'), outer).text,
-          })),
-          name,
-        );
-      },
-    };
-  }
-
-  /** Later references win; one that is not in the tree may hold the variable, so it makes it unknown. */
-  private findIn(flux: Resource, refs: { kind: string; name: string }[], name: string): Found {
-    let unknown: string | undefined;
-    for (const ref of [...refs].reverse()) {
-      const item =
-        this.configMaps.get(`${ref.kind}/${flux.namespace ?? ''}/${ref.name}`) ??
-        this.configMaps.get(`${ref.kind}//${ref.name}`);
-      if (!item || ref.kind === 'Secret') {
-        const encrypted = item && get(item.resource.node, 'sops') ? ', encrypted with SOPS' : '';
-        const where = item ? `${item.resource.file}${encrypted}` : 'not in this tree';
-        unknown ??= `\${${name}} may come from ${ref.kind} ${ref.name} (${where})`;
-        continue;
-      }
-      const node = get(item.resource.node, 'data', name);
-      if (!isScalar(node)) continue;
-      if (unknown) return { kind: 'unknown', reason: unknown };
-      if (node.text.startsWith('ENC[')) {
-        return { kind: 'unknown', reason: `\${${name}} is encrypted in ${item.resource.file} (SOPS)` };
-      }
-      return { kind: 'value', node, scope: scopeFor(item.resource, item.context) };
-    }
-    return unknown ? { kind: 'unknown', reason: unknown } : MISSING;
   }
 }
-
-const MISSING: Found = { kind: 'missing' };
 
 function identity(flux: Resource): string {
   return `${flux.namespace ?? ''}/${flux.name}`;
@@ -346,20 +256,4 @@ function kubeConfigOf(resource: Resource): string | undefined {
   const config = get(resource.node, 'spec', 'kubeConfig');
   if (!config) return undefined;
   return textAt(config, 'secretRef', 'name') ?? textAt(config, 'configMapRef', 'name') ?? '';
-}
-
-/** Substitution is switched off for one object by a label or an annotation. */
-export function scopeFor(resource: Resource, context: Context): Scope | undefined {
-  const key = 'kustomize.toolkit.fluxcd.io/substitute';
-  const metadata = get(resource.node, 'metadata');
-  const off = [get(metadata, 'annotations'), get(metadata, 'labels')].some(
-    (one) => textAt(one, key) === 'disabled',
-  );
-  return off ? undefined : context.scope;
-}
-
-function plain(node: MapNode | undefined): Record<string, string> {
-  return Object.fromEntries(
-    [...(node?.entries ?? [])].map(([key, value]) => [key, isScalar(value) ? value.text : '']),
-  );
 }

@@ -1,5 +1,6 @@
+import { generatedConfigMaps } from './generators.js';
 import type { MapNode, Node } from './node.js';
-import { get, isMap, isScalar, itemsAt, link, textAt, textOf } from './node.js';
+import { get, isMap, itemsAt, textAt, textOf } from './node.js';
 import type { Patch } from './patch.js';
 import { applyPatch, inlineBody, matchesSelector } from './patch.js';
 import type { Repository } from './repository.js';
@@ -263,80 +264,5 @@ function patchFile(
   return repository.documents(path).flatMap((document): Patch[] => {
     if (document.errors.length > 0) return [{ body: undefined, target, allowNameChange, where: path }];
     return document.root ? [{ body: document.root, target, allowNameChange, where: path }] : [];
-  });
-}
-
-/** ConfigMaps that `configMapGenerator` makes, each key still pointing at its file or literal. */
-function generatedConfigMaps(repository: Repository, file: string, root: MapNode): Resource[] {
-  return itemsAt(root, 'configMapGenerator').map((entry) => {
-    const data = new Map<string, Node>();
-    for (const item of itemsAt(entry, 'files')) {
-      const text = textOf(item) ?? '';
-      const equals = text.indexOf('=');
-      const path = joinPath(dirOf(file), equals === -1 ? text : text.slice(equals + 1));
-      const content = path === undefined ? undefined : repository.text(path);
-      if (path === undefined || content === undefined) continue;
-      const key = equals === -1 ? baseOf(path) : text.slice(0, equals);
-      data.set(key, { kind: 'scalar', text: content, style: 'made', wholeFile: path });
-    }
-    for (const item of itemsAt(entry, 'literals')) addLiteral(data, item);
-    const name = textAt(entry, 'name') ?? '';
-    const namespace = textAt(entry, 'namespace');
-    const node: MapNode = {
-      kind: 'map',
-      entries: new Map<string, Node>([
-        ['kind', made('ConfigMap')],
-        [
-          'metadata',
-          {
-            kind: 'map',
-            entries: new Map([
-              ['name', made(name)],
-              ...(namespace ? [['namespace', made(namespace)] as const] : []),
-            ]),
-          },
-        ],
-        ['data', { kind: 'map', entries: data }],
-      ]),
-    };
-    const ids = [{ name, namespace }];
-    return {
-      kind: 'ConfigMap',
-      apiVersion: 'v1',
-      name,
-      namespace,
-      ids,
-      node,
-      file,
-      doc: 0,
-      via: [file],
-      doubts: [],
-    };
-  });
-}
-
-/** `KEY=value`: the value is a slice of the list item, and keeps its place in the file. */
-function addLiteral(data: Map<string, Node>, item: Node): void {
-  const text = textOf(item);
-  const equals = text?.indexOf('=') ?? -1;
-  if (text === undefined || equals === -1 || !isScalar(item)) return;
-  const value = text.slice(equals + 1);
-  const origin = item.origin;
-  const quotes = item.style === 'single' || item.style === 'double' ? 1 : 0;
-  const plain = origin?.source.text.slice(origin.start + quotes, origin.end - quotes) === text;
-  data.set(text.slice(0, equals), {
-    kind: 'scalar',
-    text: value,
-    style: 'plain',
-    ...(origin && plain
-      ? {
-          origin: {
-            source: origin.source,
-            at: origin.at ?? link(undefined, ''),
-            start: origin.start + quotes + equals + 1,
-            end: origin.end - quotes,
-          },
-        }
-      : {}),
   });
 }

@@ -1,5 +1,5 @@
 import type { Item, RootView } from './flux.js';
-import { scopeFor } from './flux.js';
+import { scopeFor } from './flux-scope.js';
 import type { Node } from './node.js';
 import { get, textAt } from './node.js';
 import { readText } from './substitute.js';

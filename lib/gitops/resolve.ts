@@ -2,7 +2,7 @@ import { embedded } from './embedded.js';
 import type { FleetMember } from './fleet.js';
 import { viewsOf } from './fleet.js';
 import type { Item, RootView } from './flux.js';
-import { scopeFor } from './flux.js';
+import { scopeFor } from './flux-scope.js';
 import { find, type Match, matchRelease } from './match.js';
 import type { Node, ScalarNode } from './node.js';
 import { get, isScalar, itemsAt, pathOf, textAt } from './node.js';

@@ -19,6 +19,8 @@ export interface Resource {
   readonly via: readonly string[];
   /** Why what is seen here may not be what the cluster gets. */
   readonly doubts: readonly string[];
+  /** Why it may have more keys than are seen here: a generator's file that is not read. */
+  readonly partial?: string;
 }
 
 /** Kinds that can decide a version or lead to one. Everything else is never parsed. */

@@ -2,7 +2,7 @@ import { dependencyGaps } from './depends-on.js';
 import type { FleetMember } from './fleet.js';
 import { viewsOf } from './fleet.js';
 import type { Item } from './flux.js';
-import { scopeFor } from './flux.js';
+import { scopeFor } from './flux-scope.js';
 import { get } from './node.js';
 import type { PlanRequest, Refusal } from './plan-contract.js';
 import { Repository } from './repository.js';

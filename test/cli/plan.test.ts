@@ -17,7 +17,7 @@ import { register as registerBump } from '../../lib/cli/bump.js';
 import type { Io } from '../../lib/cli/io.js';
 import { register as registerPlan } from '../../lib/cli/plan.js';
 import { writeAll } from '../../lib/cli/write-files.js';
-import { release, variableTree } from '../support/gitops-trees.js';
+import { fluxKustomization, release, variableTree } from '../support/gitops-trees.js';
 
 let dir: string;
 
@@ -167,6 +167,81 @@ describe('guard plan', () => {
     expect(await plan('--only', 'a')).toMatchObject({
       code: 3,
       err: expect.stringContaining('big.yaml has 50 MB'),
+    });
+  });
+
+  it('answers a tree that cannot be read with 2', async () => {
+    put('file.txt', 'no folder');
+    expect(await plan('--only', 'a', '--tree', 'file.txt')).toMatchObject({
+      code: 2,
+      err: 'guard: --tree file.txt: is not a folder\n',
+    });
+    mkdirSync(join(dir, 'empty'));
+    expect(await plan('--only', 'a', '--tree', 'empty')).toMatchObject({
+      code: 2,
+      err: 'guard: --tree empty: has no YAML files\n',
+    });
+  });
+
+  it('refuses kustomizations that include each other, when nothing else decides', async () => {
+    put('clusters/a/istio.yaml', fluxKustomization('istio', 'one'));
+    put('one/kustomization.yaml', 'resources: [../two]\n');
+    put('two/kustomization.yaml', 'resources: [../one]\n');
+    const { code, err } = await plan('--only', 'a');
+    expect(code).toBe(3);
+    expect(err).toContain('a cycle of kustomizations');
+  });
+
+  it.each([
+    ['path: of a Flux Kustomization', { 'clusters/a/istio.yaml': fluxKustomization('istio', '../outside') }],
+    [
+      'resources: of a kustomization',
+      {
+        'clusters/a/istio.yaml': fluxKustomization('istio', 'one'),
+        'one/kustomization.yaml': 'resources: [../../outside]\n',
+      },
+    ],
+    [
+      'an absolute path in resources:',
+      {
+        'clusters/a/istio.yaml': fluxKustomization('istio', 'one'),
+        'one/kustomization.yaml': 'resources: [/etc]\n',
+      },
+    ],
+  ])('refuses a way out of the tree by %s', async (_, more) => {
+    for (const [path, text] of Object.entries(more)) put(path, text);
+    const { code, err } = await plan('--only', 'a');
+    expect(code).toBe(3);
+    expect(err).toContain('leaves the tree and is refused');
+  });
+
+  it('refuses a link out of the tree in a single file, and follows none inside', async () => {
+    mkdirSync(join(dir, 'links'));
+    symlinkSync('../clusters', join(dir, 'links/in'));
+    const { code, err } = await plan('--only', 'a');
+    expect(code).toBe(0);
+    expect(err).toContain('links/in is a symbolic link and is not followed');
+    symlinkSync('/etc/hosts', join(dir, 'links/hosts.yaml'));
+    expect((await plan('--only', 'a')).code).toBe(3);
+  });
+
+  it('takes version and updates from an upgrade spec and writes all of it', async () => {
+    put(
+      'spec.yml.txt',
+      'version: 1.30.2\nupdates:\n- {path: spec.interval, value: 9m, kind: Kustomization, name: istio}\n',
+    );
+    const before = read('clusters/a/istio.yaml');
+    const args = ['plan', '--tree', '.', '--clusters', 'a,b', '--target', 'istio', '--only', 'a'];
+    expect((await guard(...args, '--spec', 'spec.yml.txt', '--write')).code).toBe(0);
+    expect(read('clusters/a/istio.yaml')).toBe(before.replace('1.28.2', '1.30.2').replace('5m', '9m'));
+    expect(await guard(...args)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--to, or an upgrade spec'),
+    });
+    put('spec.yml.txt', 'version: 1.30.2\nupdates:\n- {path: spec.none, value: 1}\n');
+    expect(await guard(...args, '--spec', 'spec.yml.txt')).toMatchObject({
+      code: 2,
+      err: 'guard: for a, updates.0 (spec.none): does not exist as a single value; check it, or set create: true\n',
     });
   });
 

@@ -85,7 +85,7 @@ export async function unpack(
     for await (const entry of extract) {
       const { name, type } = entry.header;
       const path = name.replace(/^(\.\/)?[^/]+\//, '');
-      if (type !== 'file' || !/\.ya?ml$/i.test(path)) {
+      if (type !== 'file' || !/\.ya?ml$|(?:^|\/)Kustomization$/i.test(path)) {
         entry.resume();
         continue;
       }
