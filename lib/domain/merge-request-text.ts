@@ -78,6 +78,7 @@ export interface RollbackText {
   }[];
   /** Lines of the failure analysis, most likely cause first. */
   readonly analysis?: readonly string[];
+  readonly coupledEdits?: UpgradeText['coupledEdits'];
   readonly warnings?: readonly string[];
 }
 
@@ -144,6 +145,7 @@ export function renderRollback(text: RollbackText): RenderedText {
       ...section('Evidence', evidenceTable(text.reports)),
       ...section('Likely causes', text.analysis?.length ? bullets(text.analysis) : ''),
       ...section('What is put back', clusterList(text.clusters)),
+      ...section('Put back together with the version', coupled(text.coupledEdits ?? [])),
       ...section('Not put back: changed by someone else since', refusedTable(text.refused)),
       ...section('Warnings', bullets(text.warnings ?? [])),
       ...section('Metrics', text.links.length > 0 ? linkList(text.links) : ''),

@@ -32,7 +32,8 @@ export async function proposeRollback(
   };
   const { change, left, first } = withoutRefused(request);
   await keepPlan(rollout, 'back', snapshot.sha, { ...change, refused: [...change.refused, ...left] }, ports);
-  const leftIds = new Set(left.flatMap((refusal) => refusal.clusters));
+  // A refused reach names clusters outside the wave; nothing of theirs was to be put back.
+  const leftIds = new Set(left.flatMap((refusal) => refusal.clusters).filter((id) => request.wave.has(id)));
   const refused = await Promise.all(
     [...leftIds].map((id) => describeLeft(id, change, first, rollout, ports)),
   );
@@ -61,6 +62,7 @@ export async function proposeRollback(
       (cluster) => !leftIds.has(cluster.cluster_id),
     ),
     refused,
+    coupledEdits: change.coupled,
     warnings: change.warnings,
   });
   const proposed = await ports.git.propose(rollout.project, {

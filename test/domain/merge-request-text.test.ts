@@ -151,6 +151,14 @@ describe('text of the rollback’s merge request', () => {
     expect(description).not.toContain('Not put back');
   });
 
+  it('shows what is put back together with the version, and no such section without it', () => {
+    const coupledEdits = [{ file: 'crds.yaml', path: 'resources[0]', from: 'v1.30.2', to: 'v1.29.1' }];
+    expect(renderRollback(rollback({ coupledEdits })).description).toContain(
+      '- `crds.yaml resources[0]`: `v1.30.2` → `v1.29.1`',
+    );
+    expect(renderRollback(rollback()).description).not.toContain('Put back together');
+  });
+
   it('names the commit that changed a value which is not put back', () => {
     const { description } = renderRollback(
       rollback({

@@ -83,6 +83,19 @@ describe('snapshot', () => {
     expect([...(await unpack(await archive(files, 's'), 'p@s')).keys()]).toEqual(['a.yaml']);
   });
 
+  it('reads kustomization files by each of their names, and nothing that is no YAML', async () => {
+    const files = new Map<string, string | Buffer>([
+      ['a/Kustomization', 'resources: []'],
+      ['a/kustomization.yml', 'resources: []'],
+      ['a/NotKustomization', 'x'],
+      ['a/script.sh', 'x'],
+    ]);
+    expect([...(await unpack(await archive(files, 's'), 'p@s')).keys()]).toEqual([
+      'a/Kustomization',
+      'a/kustomization.yml',
+    ]);
+  });
+
   it('bounds the tree and what it unpacks to', async () => {
     const packed = await archive(new Map([['a.yaml', 'x'.repeat(100_000)]]), 's');
     await expect(unpack(packed, 'p@s', { maxBytes: 10_000 })).rejects.toThrow(/too large/);
