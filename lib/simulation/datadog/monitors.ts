@@ -123,7 +123,7 @@ export function monitorJson(
 
 function rank(state: string): number {
   const index = WORST.indexOf(state);
-  return index < 0 ? 0 : index;
+  return Math.max(index, 0);
 }
 
 export function downtimesOf(monitors: readonly Monitor[]): { monitor: number; id: string; group: Group }[] {

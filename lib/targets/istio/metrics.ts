@@ -26,6 +26,9 @@ export function istioMetrics(config: Config, limits: MetricLimits): SoakMetric[]
       direction: worse,
       kind: 'error-rate',
       maximum: limits.error_rate_max,
+      // Below the SLO a share that doubles is still found; a fifth of the SLO is too little to matter.
+      increasePercent: 100,
+      floor: limits.error_rate_max / 5,
     },
     { name: 'latency_p50', ...latency },
     { name: 'latency_p95', ...latency },
