@@ -2,7 +2,6 @@ import type { Verdict } from './verdict.js';
 
 /** `forward`: to the target version. `back`: to what each cluster had when the rollout began. */
 export type Direction = 'forward' | 'back';
-export type Start = 'upgrade' | 'verify' | 'roll-back';
 
 export const OUTCOMES = [
   'healthy',

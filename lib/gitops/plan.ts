@@ -13,9 +13,9 @@ import { resolveMember } from './resolve.js';
 import { makeStage, type Stage } from './stage.js';
 import { verifyChange } from './verify.js';
 
-export { type FleetMember, fluxPathOf } from './fleet.js';
-export type { Plan, PlannedCluster, PlannedEdit, PlanRequest, Refusal } from './plan-contract.js';
-export { type HitClass, type Resolution, resolveFleet } from './resolve.js';
+export { fluxPathOf } from './fleet.js';
+export type { Plan, PlanRequest, Refusal } from './plan-contract.js';
+export { type Resolution, resolveFleet } from './resolve.js';
 
 /** Folders in folders that are named after the version need a stage each; real layouts have two. */
 const MAX_STAGES = 8;

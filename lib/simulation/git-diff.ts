@@ -1,5 +1,5 @@
 import { structuredPatch } from 'diff';
-import { blobId, type Files } from './git-objects.js';
+import type { Files } from './git-objects.js';
 
 /** One file's change. `undefined`: the file is not there on that side. */
 export interface FileDifference {
@@ -74,11 +74,6 @@ export function wireDiff(change: FileDifference) {
     collapsed: false,
     too_large: false,
   };
-}
-
-export function blobOf(files: Files, path: string): string | undefined {
-  const text = files.get(path);
-  return text === undefined ? undefined : blobId(text);
 }
 
 function range(start: number, lines: number): string {

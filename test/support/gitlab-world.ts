@@ -6,7 +6,7 @@ import { type ManualClock, manualClock } from './manual-clock.js';
 export const PROJECT = 'infra/k8s-clusters';
 export const BOT = 'glpat-bot';
 export const BOSS = 'glpat-boss';
-export const READER = 'glpat-reader';
+const READER = 'glpat-reader';
 
 export interface Reply {
   readonly status: number;

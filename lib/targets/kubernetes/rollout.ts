@@ -88,7 +88,3 @@ export function isLive(pod: KubeObject): boolean {
   const phase: unknown = pod.status?.phase;
   return phase !== 'Succeeded' && phase !== 'Failed' && pod.metadata.deletionTimestamp === undefined;
 }
-
-export function isReady(pod: KubeObject): boolean {
-  return conditionOf(pod, 'Ready')?.status === 'True';
-}
