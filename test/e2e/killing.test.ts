@@ -49,7 +49,7 @@ async function runKilled(
       death = fleet.stop();
     }
     // The engine takes no answer any more when this handler, or one that ran beside it, ends.
-    await sleep(30);
+    await sleep(200);
     throw new Error(`killed at ${step}`);
   }
 
