@@ -49,7 +49,7 @@ async function runKilled(
       death = fleet.stop();
     }
     // The engine takes no answer any more when this handler, or one that ran beside it, ends.
-    await sleep(200);
+    await sleep(100);
     throw new Error(`killed at ${step}`);
   }
 
