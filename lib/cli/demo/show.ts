@@ -21,6 +21,7 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
   const colors = pc.createColors(io.color);
   const live = io.color && process.stdout.isTTY === true;
   let drawn = 0;
+  let shown = '';
   let begunAt: number | undefined;
   let said = '';
   let linked = new Set<string>();
@@ -35,8 +36,11 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
     drawn = 0;
   }
   function draw(lines: readonly string[]): void {
+    const picture = lines.join('\n');
+    if (drawn > 0 && picture === shown) return;
+    shown = picture;
     erase();
-    process.stdout.write(`${lines.join('\n')}\n`);
+    process.stdout.write(`${picture}\n`);
     drawn = lines.length;
   }
   const link = (url: string, text = url) =>
