@@ -71,7 +71,7 @@ export function prepareBaseline(input: BaselineInput): PreparedBaseline {
   const tests = Math.max(1, sides * input.upgraded.length * looks);
   const threshold = normalQuantile(ALPHA / tests);
   if (problem) return { input, metrics: [], controlled, threshold, problem };
-  const requests = byCluster(input.requests ?? []);
+  const requests = byCluster((input.requests ?? []).filter((series) => !series.warning));
   const length = gridLength(input);
   const metrics = input.metrics.map((metric) => metricBaseline(input, metric, controlled, requests, length));
   return { input, metrics, controlled, threshold };

@@ -21,6 +21,8 @@ export function trackProblem(soak: Soak, track: Track, now: number, control: boo
   let last = track.values.length - 1;
   while (last >= 0 && !(track.values[last]! >= 0)) last--;
   if (expected - 1 - last > FRESH) return `stale: the last value is ${expected - 1 - last} intervals old`;
+  const uncounted = requestsProblem(track, values.length);
+  if (uncounted) return uncounted;
   const broken = track.broken[track.broken.length - 1];
   if (broken !== undefined && broken > expected - 1 - Math.max(settings.minimumPoints, FRESH)) {
     return 'NaN, infinite, negative or filled-in values among the last measurements';
@@ -28,6 +30,29 @@ export function trackProblem(soak: Soak, track: Track, now: number, control: boo
   return isStuck(track, values, settings.minimumPoints)
     ? 'stuck: the same value in every measurement'
     : undefined;
+}
+
+/**
+ * A share whose requests were known before the change is judged as a share of requests, and so cannot be judged
+ * where they are not known any more.
+ */
+function requestsProblem(track: Track, measured: number): string | undefined {
+  if (!track.cluster.counts) return undefined;
+  let counted = 0;
+  let last = -1;
+  let lastCounted = -1;
+  track.values.forEach((value, i) => {
+    if (!(value >= 0)) return;
+    last = i;
+    if (track.requests[i] === undefined) return;
+    counted++;
+    lastCounted = i;
+  });
+  if (counted < COVERAGE * measured)
+    return `requests are known for only ${counted} of ${measured} measurements`;
+  if (last - lastCounted > FRESH)
+    return `stale: requests are not known for the last ${last - lastCounted} intervals`;
+  return undefined;
 }
 
 /** A series that moved before and repeats one value now is a cache, not a measurement. Zeros may repeat. */

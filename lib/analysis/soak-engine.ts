@@ -114,6 +114,8 @@ export function advanceSoak(
     t >= startedAt && t <= now ? Math.floor((t - startedAt) / settings.intervalMs) : -1;
   let last = soak.length - 1;
   for (const series of requests) {
+    // Partial counts are no counts.
+    if (series.warning) continue;
     for (const clusters of soak.tracks.values()) {
       const track = clusters.get(series.cluster_id);
       if (!track) continue;

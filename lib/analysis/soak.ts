@@ -51,7 +51,10 @@ export interface SoakInput {
   readonly startedAt: number;
   readonly now: number;
   readonly settings: SoakSettings;
-  /** Requests per interval and cluster (the metric's name does not matter), before and after the change. */
+  /**
+   * Requests per interval and cluster (the metric's name does not matter), before and after the change. A series
+   * with a warning counts for nothing.
+   */
   readonly requests?: readonly Series[];
 }
 

@@ -33,7 +33,14 @@ const validation = z.strictObject({
   soak_maximum_minutes: minutes.default(180).describe('Still inconclusive then: held for a human'),
   measurement_interval_seconds: z.number().int().min(60).default(60),
   minimum_points: z.number().int().min(3).default(10).describe('Measurements that a soak needs at least'),
-  minimum_requests: z.number().int().min(0).default(0),
+  minimum_requests: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Requests that every cluster must have served in the soak; above 0 it needs datadog.queries.requests',
+    ),
   baseline_hours: z.number().min(1).max(24).default(6),
   flux_sync_timeout_minutes: minutes.default(15),
   restart_timeout_minutes: minutes.default(60),
@@ -98,7 +105,12 @@ export const configSchema = z.strictObject({
     .strictObject({
       site: name.default('datadoghq.com'),
       api_url: z.url().optional().describe('Another address of the API: a proxy, or the simulation'),
-      queries: z.record(z.string(), z.string()).default({}),
+      queries: z
+        .record(z.string(), z.string())
+        .default({})
+        .describe(
+          'By metric, each scoped by cluster. `requests` is not judged itself: it counts what was served, so that error rates are judged as shares of it and minimum_requests can be met',
+        ),
     })
     .prefault({}),
   execution: z

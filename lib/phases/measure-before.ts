@@ -9,7 +9,7 @@ import { journalKeys } from '../ports/journal-keys.js';
 import type { Alert } from '../ports/metrics.js';
 import type { MeasurePorts } from './measure.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
-import { measureAll, metricCluster, watched } from './support/measurements.js';
+import { measureAll, metricCluster, REQUESTS, requireRequests, watched } from './support/measurements.js';
 import { iso } from './support/record.js';
 import { batchSettings, enterStep } from './support/step.js';
 
@@ -25,11 +25,12 @@ export async function measureBefore(
   await enterStep(ports, rollout.key, 'measuring before');
   const now = ports.now();
   const settings = batchSettings(ports, rollout, clusters);
-  const { metrics } = await watched(rollout, clusters, settings, ports);
+  const { metrics, asked } = await watched(rollout, clusters, settings, ports);
   let answer: { series: Series[]; alerts: Alert[] } | { error: string };
   try {
     if (metrics.length === 0)
       throw new Error('guard.yaml has no datadog.queries for this target; a soak could prove nothing');
+    requireRequests(settings, ports);
     await ports.metrics.ping();
     const window = {
       from: now - WINDOW_MINUTES * 60_000,
@@ -37,7 +38,7 @@ export async function measureBefore(
       intervalSeconds: settings.measurement_interval_seconds,
     };
     const [series, alerts] = await Promise.all([
-      measureAll(metrics, clusters, window, ports),
+      measureAll(asked, clusters, window, ports),
       ports.metrics.alerts(clusters.map(metricCluster)),
     ]);
     answer = { series, alerts };
@@ -50,7 +51,9 @@ export async function measureBefore(
         ? [checkResult('metrics', 'errored', `${ports.metrics.name} could not be asked: ${answer.error}`)]
         : [
             alertCheck(cluster_id, answer.alerts),
-            ...metrics.map((metric) => metricCheck(metric, cluster_id, answer.series, now)),
+            ...[...metrics, ...(asked.length > metrics.length ? [REQUESTS] : [])].map((metric) =>
+              metricCheck(metric, cluster_id, answer.series, now),
+            ),
           ];
     await ports.journal.put({
       pk: journalKeys.rollout(rollout.key),
@@ -81,7 +84,7 @@ function alertCheck(cluster_id: string, alerts: readonly Alert[]): CheckResult {
 
 /** The newest value is the current one; an absolute limit is broken by the median, not by one bad minute. */
 function metricCheck(
-  metric: SoakMetric,
+  metric: Pick<SoakMetric, 'name' | 'unit' | 'maximum'>,
   cluster_id: string,
   series: readonly Series[],
   now: number,

@@ -9,10 +9,16 @@ import { journalKeys } from '../ports/journal-keys.js';
 import type { MeasureInput } from './contracts.js';
 import { measureBefore } from './measure-before.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
-import { measureAll, metricCluster, watched } from './support/measurements.js';
+import {
+  measureAll,
+  metricCluster,
+  requireRequests,
+  splitRequests,
+  watched,
+} from './support/measurements.js';
 import { iso, loadRollout, updateRollout } from './support/record.js';
 import { setStatus } from './support/registry-changes.js';
-import { storeSeries } from './support/series-store.js';
+import { type SoakRecord, storeSeries } from './support/series-store.js';
 import { preparedBaseline } from './support/soak-baseline-memory.js';
 import { batchSettings, changedAt, enterStep, leaveStep } from './support/step.js';
 
@@ -38,7 +44,7 @@ async function keepBaseline(
   ports: MeasurePorts,
 ): Promise<StepResult> {
   const settings = batchSettings(ports, rollout, clusters);
-  const { metrics, control } = await watched(rollout, clusters, settings, ports);
+  const { asked, control } = await watched(rollout, clusters, settings, ports);
   const at = changedAt(rollout, 'forward');
   const from = at - settings.baseline_hours * 3_600_000;
   const intervalSeconds = settings.measurement_interval_seconds;
@@ -48,14 +54,14 @@ async function keepBaseline(
       ports,
       rollout.key,
       'baseline',
-      await measureAll(metrics, all, { from, to: at, intervalSeconds }, ports),
+      await measureAll(asked, all, { from, to: at, intervalSeconds }, ports),
     );
     if (control.length < 2) {
       const days = await Promise.all(
         [1, 2].map((day) => {
           const back = day * 86_400_000;
           const to = at - back + settings.soak_maximum_minutes * 60_000;
-          return measureAll(metrics, clusters, { from: from - back, to, intervalSeconds }, ports);
+          return measureAll(asked, clusters, { from: from - back, to, intervalSeconds }, ports);
         }),
       );
       await storeSeries(ports, rollout.key, 'earlier', days.flat());
@@ -76,8 +82,8 @@ async function soakStep(
   ports: MeasurePorts,
 ): Promise<StepResult> {
   const rollout = await enterStep(ports, key, direction === 'forward' ? 'soaking' : 'soaking back');
-  const asked = obeyRequest(rollout, true);
-  if (asked) return asked;
+  const wish = obeyRequest(rollout, true);
+  if (wish) return wish;
   if (direction === 'forward') await setStatus(ports, rollout, 'post-check-running', clusters);
   const settings = batchSettings(ports, rollout, clusters);
   const soakMinutes =
@@ -86,7 +92,7 @@ async function soakStep(
     settings.measurement_interval_seconds,
     Math.ceil((soakMinutes * 60) / 240),
   );
-  const { metrics, control } = await watched(rollout, clusters, settings, ports);
+  const { metrics, asked, control } = await watched(rollout, clusters, settings, ports);
   const startedAt = Date.parse(rollout.stepStartedAt ?? iso(ports.now()));
   const now = ports.now();
   const where = { merged: true, direction } as const;
@@ -96,6 +102,7 @@ async function soakStep(
 
   let judgement: ReturnType<typeof judgeSoak>;
   try {
+    requireRequests(settings, ports);
     const window = { from: startedAt, to: now, intervalSeconds };
     const input = {
       metrics,
@@ -112,18 +119,37 @@ async function soakStep(
       },
     };
     const [measurements, alerts, baseline] = await Promise.all([
-      measureAll(metrics, [...clusters, ...control], window, ports),
+      measureAll(asked, [...clusters, ...control], window, ports),
       ports.metrics.alerts([...clusters, ...control].map(metricCluster)),
       preparedBaseline(ports, key, input),
     ]);
+    const { judged, requests } = splitRequests(measurements);
     judgement = withAlerts(
-      judgeSoak({ ...baseline.input, measurements, now }, baseline),
+      judgeSoak({ ...baseline.input, measurements: judged, requests, now }, baseline),
       alerts.filter((alert) => !alert.silenced),
       clusters,
       now - startedAt >= Math.max(settings.soak_maximum_minutes, soakMinutes) * 60_000,
     );
     // Every step asks for the whole window, so the last one's answer is the soak's whole record.
-    if (judgement.decision !== 'continue') await storeSeries(ports, key, `soak-${direction}`, measurements);
+    if (judgement.decision !== 'continue') {
+      await storeSeries(ports, key, `soak-${direction}`, measurements);
+      const record: SoakRecord = {
+        startedAt: iso(startedAt),
+        intervalSeconds,
+        control: input.control,
+        metrics: metrics.map(({ name, unit, kind, direction: worse }) => ({
+          name,
+          unit,
+          kind,
+          direction: worse,
+        })),
+      };
+      await ports.journal.put({
+        pk: journalKeys.rollout(key),
+        sk: journalKeys.soak(direction),
+        ...record,
+      });
+    }
   } catch (error) {
     const errored = { verdict: 'errored', reason: `cannot measure: ${messageOf(error)}` } as const;
     return leaveStep(ports, rollout, errored, where, settings);

@@ -19,6 +19,8 @@ export const journalKeys = {
   /** Digest of the packed series of a kind. */
   stamp: (which: SeriesKind) => `stamp#${which}`,
   stamps: 'stamp#',
+  /** What a soak that ended compared: when it began, with which clusters, which metrics. */
+  soak: (direction: Direction) => `soak#${direction}`,
   /** The open gate of a direction: task token, merge request, when it was opened. */
   gate: (direction: Direction) => `gate#${direction}`,
   progress: (direction: Direction) => `progress#${direction}`,

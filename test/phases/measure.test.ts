@@ -50,7 +50,8 @@ describe('measure before', () => {
     await planned(w);
     expect(await at(w, 'before')).toMatchObject({ next: 'proceed', reason: '6 metrics of 4 clusters' });
     const found = await checksOf(w);
-    expect(Object.keys(found).length).toBe(7);
+    expect(Object.keys(found).length).toBe(8);
+    expect(found['metric requests']).toMatch(/^passed/);
     for (const said of Object.values(found)) expect(said).toMatch(/^passed/);
   });
 
@@ -144,7 +145,8 @@ describe('measure the baseline', () => {
     await merged(w);
     const earlier = await loadSeries(w.ports, KEY, 'earlier');
     expect(new Set(earlier.map(({ cluster_id }) => cluster_id))).toEqual(new Set(WAVE));
-    expect(earlier.length).toBe(WAVE.length * 2 * 2);
+    // error_rate, latency_p99 and the requests, of two days
+    expect(earlier.length).toBe(WAVE.length * 3 * 2);
   });
 
   it('takes no control that runs the new version already', async () => {
@@ -280,6 +282,97 @@ describe('soak', () => {
     expect(out.reason).toMatch(/^environment: 1 unsilenced alerts/);
     w.clock.advance(18);
     expect(await at(w, 'soak')).toMatchObject({ next: 'settle', outcome: 'held' });
+  });
+
+  it('judges the error rate as a share of the requests that were served', async () => {
+    // 40 requests a minute: one failure is a share of 2.5 %, far above the limit, and means nothing by itself.
+    const few: World['metrics']['value'] = (metric, id, t) => {
+      if (metric === 'requests') return 40;
+      if (metric !== 'error_rate') return quiet(metric, id, t);
+      return id === WAVE[1] && Math.floor(t / 60_000) % 4 < 3 ? 1 / 40 : 0;
+    };
+    const run = async (queries: object) => {
+      const config = { ...SHORT, datadog: { queries: { ...SHORT.datadog.queries, ...queries } } };
+      const w = world({ config });
+      await restarted(w);
+      const start = w.clock.now();
+      w.metrics.value = (metric, id, t) => (t < start ? quiet(metric, id, t) : few(metric, id, t));
+      return soakOut(w, 6);
+    };
+    // Without the requests three measurements above the SLO are enough; with them a handful of failures is not.
+    expect(await run({ requests: undefined })).toMatchObject({ next: 'roll-back' });
+    expect(await run({})).toMatchObject({ next: 'again' });
+  });
+
+  it('rolls back when the share of many requests grows sixfold, still under the SLO', async () => {
+    const w = world({ config: SHORT });
+    await restarted(w);
+    const start = w.clock.now();
+    w.metrics.value = (metric, id, t) =>
+      quiet(metric, id, t) * (metric === 'error_rate' && id === WAVE[3] && t >= start ? 6 : 1);
+    const out = await soakOut(w, 10);
+    expect(out).toMatchObject({ next: 'roll-back', verdict: 'failed' });
+    expect(out.reason).toContain(`error_rate of ${WAVE[3]}`);
+  });
+
+  it('waits for the minimum of requests, and counts them', async () => {
+    const validation = { ...SHORT.validation, minimum_requests: 60_000 * 15 };
+    const w = world({ config: { ...SHORT, validation } });
+    await restarted(w);
+    const start = w.clock.now();
+    expect(await soakOut(w, 25)).toMatchObject({ next: 'proceed', verdict: 'passed' });
+    const minutes = (w.clock.now() - start) / 60_000;
+    expect(minutes).toBeGreaterThan(SHORT.validation.soak_period_minutes);
+    expect(minutes).toBeLessThanOrEqual(17);
+  });
+
+  it('never passes when a minimum of requests is wanted and nothing counts them', async () => {
+    const w = world({
+      config: {
+        validation: { ...SHORT.validation, minimum_requests: 1 },
+        datadog: { queries: { ...SHORT.datadog.queries, requests: undefined } },
+      },
+    });
+    await planned(w);
+    await at(w, 'before');
+    expect((await checksOf(w)).metrics).toMatch(
+      /^errored: .*minimum_requests is 1, but datadog.queries.requests is missing/,
+    );
+    const soaking = world({ config: SHORT });
+    await restarted(soaking);
+    await begun(soaking);
+    soaking.clock.advance(12);
+    const { config } = w;
+    const out = await measure(
+      { rollout: KEY, direction: 'forward', stage: 'soak' },
+      { ...soaking.ports, config },
+    );
+    expect(out).toMatchObject({ next: 'again', verdict: 'errored' });
+    expect(out.reason).toContain('add the query, or set minimum_requests to 0');
+  });
+
+  it.each([
+    ['are not counted any more', undefined, ''],
+    ['are counted in part', 60_000, 'one shard did not answer'],
+  ])('does not pass an error rate whose requests %s', async (_name, value, warning) => {
+    const w = world({ config: SHORT });
+    await restarted(w);
+    const start = w.clock.now();
+    w.metrics.value = (metric, id, t) =>
+      metric === 'requests' && id === WAVE[0] && t >= start ? value : quiet(metric, id, t);
+    const { query } = w.metrics;
+    const partly: typeof query = async (asked) =>
+      (await query(asked)).map((series) =>
+        asked.metric === 'requests' && asked.from >= start && warning ? { ...series, warning } : series,
+      );
+    await begun(w);
+    w.clock.advance(12);
+    const out = await measure(
+      { rollout: KEY, direction: 'forward', stage: 'soak' },
+      { ...w.ports, metrics: { ...w.metrics, query: partly } },
+    );
+    expect(out).toMatchObject({ next: 'again', verdict: 'inconclusive' });
+    expect(out.reason).toMatch(/error_rate of .*: requests are known for only 0 of/);
   });
 
   it('measures at most 240 times, whatever its length', async () => {

@@ -2,17 +2,26 @@ import type { Series } from '../../analysis/series.js';
 import type { SoakMetric } from '../../analysis/soak.js';
 import type { ValidationSettings } from '../../config/schema.js';
 import type { Cluster } from '../../domain/cluster.js';
+import { UsageError } from '../../domain/errors.js';
 import type { Rollout } from '../../domain/rollout.js';
 import { sameVersion } from '../../domain/version.js';
 import type { Ports } from '../../ports/index.js';
 import type { MetricCluster } from '../../ports/metrics.js';
 import { targetNamed } from '../../targets/index.js';
 
+/**
+ * Requests served, by interval: not judged itself. It turns error rates into shares of a known number, and says
+ * whether a soak has seen enough.
+ */
+export const REQUESTS = { name: 'requests', unit: 'requests' } as const;
+
 /** More controls add little; each costs points in every request. */
 const MAX_CONTROLS = 10;
 
 export interface Watched {
   readonly metrics: readonly SoakMetric[];
+  /** What is asked of the provider: the metrics, and the requests where their query is configured. */
+  readonly asked: readonly { readonly name: string }[];
   readonly upgraded: readonly Cluster[];
   readonly control: readonly Cluster[];
 }
@@ -31,16 +40,34 @@ export async function watched(
     .filter((cluster) => cluster.status === 'healthy' || cluster.status === 'pending')
     .filter((cluster) => !sameVersion(cluster.versions[rollout.target]?.current ?? '', rollout.version))
     .slice(0, MAX_CONTROLS);
+  const metrics = targetNamed(rollout.target).metrics(ports.config, settings.thresholds);
   return {
-    metrics: targetNamed(rollout.target).metrics(ports.config, settings.thresholds),
+    metrics,
+    asked: [...metrics, ...(ports.config.datadog.queries[REQUESTS.name] === undefined ? [] : [REQUESTS])],
     upgraded: clusters,
     control,
   };
 }
 
+/** @throws UsageError when requests are asked for that nobody counts: such a soak could never pass. */
+export function requireRequests(settings: ValidationSettings, { config }: Pick<Ports, 'config'>): void {
+  if (settings.minimum_requests === 0 || config.datadog.queries[REQUESTS.name] !== undefined) return;
+  throw new UsageError(
+    `guard.yaml: validation.minimum_requests is ${settings.minimum_requests}, but datadog.queries.${REQUESTS.name} is missing, so nothing counts them: add the query, or set minimum_requests to 0`,
+  );
+}
+
+/** Requests apart from what is judged. */
+export function splitRequests(series: readonly Series[]): { judged: Series[]; requests: Series[] } {
+  return {
+    judged: series.filter(({ metric }) => metric !== REQUESTS.name),
+    requests: series.filter(({ metric }) => metric === REQUESTS.name),
+  };
+}
+
 /** One request per metric, all at once. A provider's error is the caller's: then nothing is known. */
 export async function measureAll(
-  metrics: readonly SoakMetric[],
+  metrics: readonly { readonly name: string }[],
   clusters: readonly Cluster[],
   window: { from: number; to: number; intervalSeconds: number },
   ports: Pick<Ports, 'metrics' | 'config'>,

@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Point, Series } from '../../analysis/series.js';
+import type { SoakMetric } from '../../analysis/soak.js';
 import type { Ports } from '../../ports/index.js';
 import { journalKeys, type SeriesKind } from '../../ports/journal-keys.js';
 
 /** An item of the table holds 400 KB; packed text is kept well below. */
 const MAX_PACKED = 300_000;
+
+/** What else of a soak is kept beside its series, so that it can be read when guard.yaml has changed. */
+export interface SoakRecord {
+  /** ISO 8601 */
+  readonly startedAt: string;
+  readonly intervalSeconds: number;
+  /** cluster_ids */
+  readonly control: readonly string[];
+  readonly metrics: readonly Pick<SoakMetric, 'name' | 'unit' | 'direction' | 'kind'>[];
+}
 
 /**
  * A series in columns, a third of the size that its points have as objects. JSON has no NaN and no infinities;

@@ -1,5 +1,6 @@
 import { type BaselineInput, type PreparedBaseline, prepareBaseline } from '../../analysis/soak-baseline.js';
 import type { Ports } from '../../ports/index.js';
+import { splitRequests } from './measurements.js';
 import { loadSeries, seriesStamp } from './series-store.js';
 
 /** Rollouts that one process soaks at the same time; that of 75 clusters holds some megabytes. */
@@ -14,7 +15,7 @@ const prepared = new Map<string, PreparedBaseline>();
 export async function preparedBaseline(
   ports: Pick<Ports, 'journal'>,
   rollout: string,
-  input: Omit<BaselineInput, 'baseline' | 'earlierDays'>,
+  input: Omit<BaselineInput, 'baseline' | 'earlierDays' | 'requests'>,
 ): Promise<PreparedBaseline> {
   const key = JSON.stringify([rollout, await seriesStamp(ports, rollout), input]);
   const known = prepared.get(key);
@@ -23,7 +24,13 @@ export async function preparedBaseline(
     loadSeries(ports, rollout, 'baseline'),
     loadSeries(ports, rollout, 'earlier'),
   ]);
-  const whole = { ...input, baseline, ...(earlierDays.length > 0 ? { earlierDays } : {}) };
+  const { judged, requests } = splitRequests(baseline);
+  const whole = {
+    ...input,
+    baseline: judged,
+    requests,
+    ...(earlierDays.length > 0 ? { earlierDays } : {}),
+  };
   // The points themselves are not needed any more, and are most of the memory.
   const made = { ...prepareBaseline(whole), input: { ...input, baseline: [] } };
   const oldest = prepared.keys().next();

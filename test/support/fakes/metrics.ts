@@ -16,6 +16,7 @@ const NORMAL: Readonly<Record<string, number>> = {
   latency_p99: 0.2,
   proxy_cpu: 0.05,
   proxy_memory: 90_000_000,
+  requests: 60_000,
 };
 
 /** What a quiet day looks like: the usual value with a little noise that is the same in every run. */
