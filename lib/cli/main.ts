@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Module>>> = {
   resume: () => import('./rollout.js'),
   status: () => import('./status.js'),
   replay: () => import('./replay.js'),
+  'export-recording': () => import('./export-recording.js'),
   templates: () => import('./templates.js'),
   validate: () => import('./validate.js'),
   webhook: () => import('./webhook.js'),

@@ -55,6 +55,13 @@ export function connectRegistry(io: Io, options: { config?: string }): Registry 
   return createRegistry({ client, table: io.env[ENV.registryTable] ?? aws.dynamodb.table_name });
 }
 
+/** Only what happened: for commands that look back. */
+export function connectJournal(io: Io, options: { config?: string }): Journal {
+  const { aws } = readConfig(io, options.config);
+  const client = new DynamoDBClient(awsClientOptions({ region: aws.dynamodb.region ?? aws.region }));
+  return createJournal({ client, table: io.env[ENV.journalTable] ?? aws.dynamodb.journal_table_name });
+}
+
 /** `--config`, GUARD_CONFIG_FILE, ./guard.yaml, ~/.guard/config.yaml: the first that is there. */
 export function readConfig(io: Io, given: string | undefined): Config {
   const inline = io.env[ENV.config];
