@@ -2,10 +2,16 @@ import { measureInput } from '../lib/phases/contracts.js';
 import { measure } from '../lib/phases/measure.js';
 import { metrics } from './support/metrics.js';
 import { phaseHandler } from './support/phase.js';
+import { ofMeasure } from './support/samples.js';
 import { storage } from './support/storage.js';
 
 /** Metrics of the whole batch: before the change, as its baseline, or one step of the soak. */
-export const handler = phaseHandler(measureInput, measure, (runtime) => ({
-  ...storage(runtime),
-  ...metrics(runtime),
-}));
+export const handler = phaseHandler(
+  measureInput,
+  measure,
+  (runtime) => ({
+    ...storage(runtime),
+    ...metrics(runtime),
+  }),
+  ofMeasure,
+);

@@ -1,8 +1,17 @@
 import type { z } from 'zod';
+import type { MetricSample } from '../../lib/adapters/metrics-log.js';
 import type { Config } from '../../lib/config/schema.js';
-import { UsageError } from '../../lib/domain/errors.js';
+import { messageOf, UsageError } from '../../lib/domain/errors.js';
 import type { Log } from '../../lib/ports/log.js';
 import { type Runtime, runtimeOf } from './runtime.js';
+
+/** What a call that came back says in metrics. */
+type Samples<I, P, R> = (call: {
+  input: I;
+  output: R;
+  ms: number;
+  ports: P & Base;
+}) => MetricSample[] | Promise<MetricSample[]>;
 
 type Base = { config: Config; log: Log; now: () => number };
 
@@ -14,12 +23,23 @@ export function phaseHandler<Schema extends z.ZodType, P, R>(
   schema: Schema,
   phase: (input: z.infer<Schema>, ports: P & Base) => Promise<R>,
   adapters: (runtime: Runtime) => P,
+  samples?: Samples<z.infer<Schema>, P, R>,
 ): (event: unknown) => Promise<R> {
   return async (event) => {
     const runtime = runtimeOf(process.env);
     const input = parseEvent(schema, event);
     const log = runtime.log.withRollout(rolloutOf(input));
-    return phase(input, { config: runtime.config, now: runtime.now, log, ...adapters(runtime) });
+    const ports = { config: runtime.config, now: runtime.now, log, ...adapters(runtime) };
+    const began = performance.now();
+    const output = await phase(input, ports);
+    const ms = Math.round(performance.now() - began);
+    try {
+      if (samples) runtime.metricsLog.record(await samples({ input, output, ms, ports }));
+    } catch (error) {
+      // What was done is done; a metric is not worth doing it again.
+      log.warn('no metric', { reason: messageOf(error) });
+    }
+    return output;
   };
 }
 

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { now } from '../../lib/adapters/clock.js';
 import { createLog, type RolloutLog } from '../../lib/adapters/log.js';
+import { createMetricsLog, type MetricsLog } from '../../lib/adapters/metrics-log.js';
 import { createRateLimit, type RateLimit } from '../../lib/adapters/shared/rate-limit.js';
 import { parseConfig } from '../../lib/config/load.js';
 import { DEFAULT_NAMES, ENV } from '../../lib/config/names.js';
@@ -11,6 +12,7 @@ import { UsageError } from '../../lib/domain/errors.js';
 export interface Runtime {
   readonly config: Config;
   readonly log: RolloutLog;
+  readonly metricsLog: MetricsLog;
   readonly now: () => number;
   readonly names: {
     readonly registryTable: string;
@@ -38,14 +40,16 @@ export function runtimeOf(env: Readonly<Record<string, string | undefined>>): Ru
     if (!made.has(name)) made.set(name, make());
     return made.get(name) as T;
   }
+  const write = logTarget(env);
   const runtime: Runtime = {
     config,
     log: createLog({
       level: config.logging.level,
       format: config.logging.format,
       service: 'guard',
-      ...logTarget(env),
+      write,
     }),
+    metricsLog: createMetricsLog({ write, now }),
     now,
     names: {
       registryTable: env[ENV.registryTable] ?? DEFAULT_NAMES.registryTable,
@@ -61,9 +65,9 @@ export function runtimeOf(env: Readonly<Record<string, string | undefined>>): Ru
 }
 
 /** Lambda takes the log from stdout; on a laptop stdout belongs to the command, so the log goes to a file. */
-function logTarget(env: Readonly<Record<string, string | undefined>>): { write?: (line: string) => void } {
+function logTarget(env: Readonly<Record<string, string | undefined>>): (line: string) => void {
   const file = env[ENV.logFile];
-  return file ? { write: (line) => appendFileSync(file, `${line}\n`) } : {};
+  return file ? (line) => appendFileSync(file, `${line}\n`) : (line) => process.stdout.write(`${line}\n`);
 }
 
 function readConfig(env: Readonly<Record<string, string | undefined>>): Config {

@@ -1,26 +1,22 @@
 import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { type Alerts, FIVE_MINUTES } from './alerts.js';
+import { METRIC_NAMESPACE } from '../config/metric-names.js';
+import type { Alerts } from './alerts.js';
 import { DeadLetterQueue } from './dead-letter-queue.js';
 import type { Stage } from './stage.js';
 
-const NAMESPACE = 'GUARD';
-
-/** Metrics of the product plan that the events tell, each by the pattern of the events that it counts. */
+/**
+ * Counted in the events themselves, each by its pattern: also a rollout that was ended from the command line, which
+ * writes no metrics, must raise the alarm. The other metrics are lines of the handlers' logs (lib/adapters/metrics-log.ts).
+ */
 const COUNTED = {
-  'guard.upgrade.success': '{ $.detail-type = "Rollout Ended" && $.detail.outcome = "healthy" }',
-  'guard.upgrade.failed':
-    '{ $.detail-type = "Rollout Ended" && $.detail.outcome != "healthy" && $.detail.outcome != "refused" && $.detail.outcome != "cancelled" }',
   'guard.upgrade.halted': '{ $.detail-type = "Rollout Ended" && $.detail.outcome = "halted" }',
   'guard.upgrade.unsafe':
     '{ $.detail-type = "Rollout Ended" && ($.detail.outcome = "rollback-failed" || $.detail.outcome = "held" || $.detail.outcome = "unverified") }',
-  'guard.rollback.triggered': '{ $.detail-type = "Rollout Changed" && $.detail.what = "rollback-opened" }',
 } as const;
-export type EventMetric = keyof typeof COUNTED;
 
 /** Every event of the bus as a line of a log, and what is counted in it, as a whole and for each batch. */
 export class EventLog extends Construct {
@@ -60,24 +56,6 @@ export class EventLog extends Construct {
     for (const [name, pattern] of Object.entries(COUNTED)) this.#count(name, pattern);
   }
 
-  metric(name: EventMetric): cloudwatch.Metric {
-    return new cloudwatch.Metric({
-      namespace: NAMESPACE,
-      metricName: name,
-      statistic: 'Sum',
-      period: FIVE_MINUTES,
-    });
-  }
-
-  /** One line for each batch. */
-  byBatch(name: EventMetric): cloudwatch.IMetric {
-    return new cloudwatch.MathExpression({
-      expression: `SEARCH('{${NAMESPACE},batch} MetricName="${name}"', 'Sum', 86400)`,
-      usingMetrics: {},
-      label: '',
-    });
-  }
-
   /** CDK's own target would bring a function of its own for the resource policy. */
   #target(lost: DeadLetterQueue): events.IRuleTarget {
     const { logGroup } = this;
@@ -110,7 +88,7 @@ export class EventLog extends Construct {
   #count(name: string, pattern: string): void {
     const shared = {
       logGroup: this.logGroup,
-      metricNamespace: NAMESPACE,
+      metricNamespace: METRIC_NAMESPACE,
       metricName: name,
       metricValue: '1',
       filterPattern: logs.FilterPattern.literal(pattern),

@@ -64,7 +64,7 @@ export class GuardStack extends Stack {
       stage,
     });
     bus.connect({ stateMachineArn: rolloutMachineArn(this, config), functions: this.functions, alerts });
-    const events = new EventLog(this, 'EventLog', { bus: bus.bus, stage, alerts });
+    new EventLog(this, 'EventLog', { bus: bus.bus, stage, alerts });
     new Schedules(this, 'Schedules', {
       sweep: this.functions.Sweep!,
       rollouts: this.rollouts.machine,
@@ -79,7 +79,6 @@ export class GuardStack extends Stack {
     });
     new Monitoring(this, 'Monitoring', {
       alerts,
-      events,
       rollouts: this.rollouts.machine,
       functions: this.functions,
       registryTableName: aws.dynamodb.table_name,

@@ -3,13 +3,13 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { METRIC_NAMESPACE } from '../config/metric-names.js';
 import { type Alerts, FIVE_MINUTES } from './alerts.js';
-import type { EventLog } from './event-log.js';
 import type { GuardFunction } from './guard-function.js';
+import { byName, eventsMetric, handlersMetric } from './guard-metrics.js';
 
 export interface MonitoringProps {
   readonly alerts: Alerts;
-  readonly events: EventLog;
   readonly rollouts: sfn.StateMachine;
   readonly functions: Readonly<Record<string, GuardFunction>>;
   readonly registryTableName: string;
@@ -25,14 +25,14 @@ export class Monitoring extends Construct {
     this.#dashboard(props);
   }
 
-  #alarms({ alerts, events, rollouts, functions }: MonitoringProps): void {
+  #alarms({ alerts, rollouts, functions }: MonitoringProps): void {
     alerts.alarm(this, 'RollbackOpened', {
-      metric: events.metric('guard.rollback.triggered'),
+      metric: handlersMetric('guard.rollback.triggered'),
       means: 'ROLLBACK: an upgrade has failed in its batch, and a rollback merge request waits for approval.',
       runbook: 'rollback-opened',
     });
     alerts.alarm(this, 'RolloutUnsafe', {
-      metric: events.metric('guard.upgrade.unsafe'),
+      metric: eventsMetric('guard.upgrade.unsafe'),
       means: 'A rollout ended with clusters that nobody vouches for: rollback failed, held, or unverified.',
       runbook: 'rollout-unsafe',
     });
@@ -70,7 +70,7 @@ export class Monitoring extends Construct {
     });
   }
 
-  #dashboard({ alerts, events, rollouts, functions, registryTableName }: MonitoringProps): void {
+  #dashboard({ alerts, rollouts, functions, registryTableName }: MonitoringProps): void {
     const all = Object.values(functions).map((fn) => fn.lambda);
     const graph = (title: string, left: cloudwatch.IMetric[], width = 8) =>
       new cloudwatch.GraphWidget({ title, left, width, height: 6 });
@@ -87,13 +87,22 @@ export class Monitoring extends Construct {
         ],
         [new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: alerts.alarms, width: 24, height: 4 })],
         [
-          graph('Rollouts that ended well or badly', [
-            events.metric('guard.upgrade.success'),
-            events.metric('guard.upgrade.failed'),
-            events.metric('guard.rollback.triggered'),
+          graph('Rollouts that began, ended well or badly', [
+            handlersMetric('guard.upgrade.started'),
+            handlersMetric('guard.upgrade.success'),
+            handlersMetric('guard.upgrade.failed'),
+            handlersMetric('guard.rollback.triggered'),
           ]),
-          graph('Success by batch', [events.byBatch('guard.upgrade.success')]),
-          graph('Rollbacks by batch', [events.byBatch('guard.rollback.triggered')]),
+          graph('Success by batch', [byName('guard.upgrade.success')]),
+          graph('Rollbacks by batch', [byName('guard.rollback.triggered')]),
+        ],
+        [
+          graph('Checks that failed before', [byName('guard.precheck.failed', 'batch,check,target')]),
+          graph('Time of checks before', [handlersMetric('guard.precheck.duration', 'Maximum')]),
+          graph('Growth of latency, and length, of soaks', [
+            byName('guard.validation.latency_increase', 'batch,target', 'Maximum'),
+            byName('guard.validation.soak_period', 'batch,target', 'Maximum'),
+          ]),
         ],
         [
           graph('Executions', [
@@ -127,7 +136,7 @@ export class Monitoring extends Construct {
 function refusedWebhooks(scope: Construct, handler: GuardFunction): cloudwatch.Metric {
   const filter = new logs.MetricFilter(scope, 'guard.webhook.refused', {
     logGroup: handler.logGroup,
-    metricNamespace: 'GUARD',
+    metricNamespace: METRIC_NAMESPACE,
     metricName: 'guard.webhook.refused',
     metricValue: '1',
     defaultValue: 0,

@@ -192,8 +192,8 @@ describe('metrics', () => {
         },
       ]) => one.Dimensions?.[0].Key === 'batch',
     );
-    expect(byBatch).toHaveLength(5);
-    expect(filters).toHaveLength(11);
+    expect(byBatch).toHaveLength(2);
+    expect(filters).toHaveLength(5);
   });
 });
 
