@@ -26,7 +26,22 @@ interface Suite {
 const SUITES: readonly Suite[] = [
   { file: './rollout.js', function: 'rolloutBench', prefixes: ['precheck.', 'rollout.'] },
   { file: './bundles.js', function: 'bundlesBench', prefixes: ['bundle_kb.', 'init_ms.'] },
-  { file: './gates.js', function: 'gatesBench', prefixes: ['gate.'] },
+  { file: './gate-requests.js', function: 'gateRequestsBench', prefixes: ['gate.requests_per_measurement'] },
+  {
+    file: './gates.js',
+    function: 'gatesBench',
+    prefixes: [
+      'gate.seed',
+      'gate.rollouts',
+      'gate.false_rollback',
+      'gate.fixed_threshold',
+      'gate.healthy_held',
+      'gate.miss',
+      'gate.detect',
+      'gate.shared_incident',
+      'gate.wrong_verdicts',
+    ],
+  },
   { file: './gitops.js', function: 'gitopsBench', prefixes: ['gitops.'] },
 ];
 
