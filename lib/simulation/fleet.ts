@@ -1,4 +1,8 @@
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import { parse, stringify } from 'yaml';
 import { createGitHost } from '../adapters/gitlab/git-host.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
@@ -11,6 +15,7 @@ import { createDiscreteClock } from '../local/discrete-clock.js';
 import { type Engine, type EngineOptions, startEngine } from '../local/engine.js';
 import { startTimeOf } from '../local/kept-time.js';
 import type { GitHost } from '../ports/git-host.js';
+import { type SimulatedChannel, startChannel } from './channel.js';
 import { type SimulatedClusters, startClusters } from './clusters/index.js';
 import { fileLog, memoryLog } from './command-log.js';
 import { type SimulatedDatadog, startDatadog } from './datadog/index.js';
@@ -25,6 +30,7 @@ import type { World } from './world.js';
 const REGION = 'us-east-1';
 const ACCOUNT = '111122223333';
 const BEGINNING = Date.parse('2026-09-07T08:00:00Z');
+const CHANNEL_SECRET = 'guard/notification-webhook';
 export const LOCAL_SECRETS = {
   gitlabToken: 'glpat-local-guard',
   peopleToken: 'glpat-local-you',
@@ -58,6 +64,8 @@ export interface LocalFleet {
   readonly gitlab: SimulatedGitlab;
   readonly datadog: SimulatedDatadog;
   readonly kubernetes: SimulatedClusters;
+  /** What people were told. */
+  readonly channel: SimulatedChannel;
   readonly clusters: readonly Cluster[];
   readonly configText: string;
   /** What the commands use, over the same wires. */
@@ -112,6 +120,9 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     });
     ends.push(() => datadog.stop());
 
+    const channel = await startChannel({ clock });
+    ends.push(() => channel.stop());
+
     const configText = localConfig(options, gitlab.url, datadog.url);
     const env = { [ENV.config]: configText, [ENV.logFile]: options.logFile ?? '/dev/null' };
     const started = await startEngine({
@@ -128,7 +139,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     });
     engine = started;
     ends.push(() => started.stop());
-    await createSecrets();
+    await createSecrets(channel.url);
     const io = {
       out: () => undefined,
       err: () => undefined,
@@ -154,7 +165,19 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       token: async () => LOCAL_SECRETS.gitlabToken,
       now: () => clock.now(),
     });
-    return { clock, engine: started, gitlab, datadog, kubernetes, clusters, configText, remote, git, stop };
+    return {
+      clock,
+      engine: started,
+      gitlab,
+      datadog,
+      kubernetes,
+      channel,
+      clusters,
+      configText,
+      remote,
+      git,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -170,6 +193,11 @@ function localConfig(
   const config = parse(configText) as Record<string, Record<string, unknown>>;
   config.gitlab = { ...config.gitlab, url: gitlabUrl };
   config.datadog = { ...config.datadog, api_url: datadogUrl };
+  const rollback = config.rollback ?? {};
+  config.rollback = {
+    ...rollback,
+    notification: { ...(rollback.notification as object), webhook_secret_name: CHANNEL_SECRET },
+  };
   config.rate_limits = { gitlab_api: 60_000, datadog_api: 60_000, aws_api: 60_000 };
   if (ownBatches) {
     delete config.batches;
@@ -180,19 +208,21 @@ function localConfig(
   return text;
 }
 
-async function createSecrets(): Promise<void> {
+async function createSecrets(channelUrl: string): Promise<void> {
   const client = new SecretsManagerClient(awsClientOptions({ region: REGION }));
   const values: Record<string, string> = {
     'guard/gitlab-token': LOCAL_SECRETS.gitlabToken,
     'guard/gitlab-webhook': JSON.stringify({ token: LOCAL_SECRETS.webhookToken }),
     'guard/datadog-credentials': JSON.stringify(LOCAL_SECRETS.datadog),
+    [CHANNEL_SECRET]: JSON.stringify({ url: channelUrl }),
   };
   for (const [Name, SecretString] of Object.entries(values)) {
     try {
       await client.send(new CreateSecretCommand({ Name, SecretString }));
     } catch (error) {
-      // Kept from an earlier start.
       if ((error as Error).name !== 'ResourceExistsException') throw error;
+      // Kept from an earlier start, whose addresses may have been others.
+      await client.send(new PutSecretValueCommand({ SecretId: Name, SecretString }));
     }
   }
   client.destroy();

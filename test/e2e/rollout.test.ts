@@ -51,6 +51,11 @@ describe('a rollout, over every wire', () => {
     const rollback = requests[1]!;
     expect(rollback).toMatchObject({ state: 'merged', title: expect.stringContaining('ROLLBACK') });
     expect(rollback.labels).toContain('ROLLBACK');
+    expect(
+      fleet.channel.messages
+        .filter((message) => message.severity === 'critical')
+        .map((message) => message.title),
+    ).toContain('ROLLBACK: istio 1.30.2 failed for dev-wave-1');
     expect(rollback.assignees.length).toBeGreaterThan(0);
     expect(rollback.description).toContain('eks-dev-us-east-1-web');
     const rollout = (await rolloutOf(fleet))!;

@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import type { Outcome } from '../../domain/rollout.js';
+import type { ChannelMessage } from '../../simulation/channel.js';
 import type { LocalFleet } from '../../simulation/fleet.js';
 import type { Io } from '../io.js';
 import type { DemoReport, RolloutReport } from './report.js';
@@ -20,6 +21,8 @@ const MAX_CLUSTERS = 12;
 export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
   const colors = pc.createColors(io.color);
   const live = io.color && process.stdout.isTTY === true;
+  let told: readonly ChannelMessage[] = [];
+  let heard = 0;
   let drawn = 0;
   let shown = '';
   let begunAt: number | undefined;
@@ -48,6 +51,7 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
 
   return {
     opening(fleet, { own, interactive }) {
+      told = fleet.channel.messages;
       const batches = new Set(fleet.clusters.map((cluster) => cluster.batch_id));
       say(
         `${colors.bold('GUARD')}  ${fleet.clusters.length} simulated EKS clusters in ${batches.size} batches${own ? ', your own GitOps tree' : ''}`,
@@ -87,6 +91,12 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
         const why =
           rollout.phase === 'opening the rollback' && moment.judgement ? `: ${moment.judgement.reason}` : '';
         say(`  ${clock}  ${rollout.phase}${colors.red(why)}`);
+      }
+      for (const message of told.slice(heard)) {
+        heard += 1;
+        say(
+          `  ${clock}  ${message.severity === 'critical' ? colors.red('people are told') : 'people are told'}: ${message.title}`,
+        );
       }
       if (live && rollout.outcome === undefined) draw(picture(moment, detail, colors));
     },

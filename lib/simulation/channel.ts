@@ -1,0 +1,46 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import type { EngineClock } from '../local/clock.js';
+
+export interface ChannelMessage {
+  /** Epoch milliseconds, simulated. */
+  readonly at: number;
+  readonly title: string;
+  readonly severity: string;
+}
+
+export interface SimulatedChannel {
+  readonly url: string;
+  /** What people were told, oldest first. */
+  readonly messages: readonly ChannelMessage[];
+  stop(): Promise<void>;
+}
+
+/** The channel that people read: takes what the generic webhook of the notifier sends. */
+export async function startChannel({ clock }: { clock: EngineClock }): Promise<SimulatedChannel> {
+  const messages: ChannelMessage[] = [];
+  const server = createServer((request, response) => {
+    void clock.busy(async () => {
+      const body = (await json(request).catch(() => ({}))) as { title?: unknown; severity?: unknown };
+      messages.push({
+        at: clock.now(),
+        title: String(body.title ?? ''),
+        severity: String(body.severity ?? ''),
+      });
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    messages,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
