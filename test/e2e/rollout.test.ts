@@ -59,6 +59,7 @@ describe('a rollout, over every wire', () => {
     expect(rollback.assignees.length).toBeGreaterThan(0);
     expect(rollback.description).toContain('eks-dev-us-east-1-web');
     const rollout = (await rolloutOf(fleet))!;
+    expect(rollout.failure).toMatch(/latency_p99 of eks-dev-us-east-1-web.*found at [123]$/);
     const opened = requests[1]!.createdAt;
     const measured = await fleet.remote.journal.records(
       `rollout#${rollout.key}`,
