@@ -24,7 +24,12 @@ const PAGE = 500;
 const RESTARTS = 3;
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 
-const kubeObject = z.looseObject({ metadata: z.looseObject({ name: z.string() }) });
+/** Lists are long and their items are passed on as they are, so these two lines look and copy nothing. */
+function isObject(value: unknown): boolean {
+  const metadata = (value as { metadata?: { name?: unknown } } | null)?.metadata;
+  return typeof metadata?.name === 'string';
+}
+const kubeObject = z.custom<KubeObject>(isObject, { error: 'an object with metadata.name is expected' });
 const kubeList = z.looseObject({
   kind: z.string().optional(),
   apiVersion: z.string().optional(),
@@ -67,7 +72,7 @@ export function createKubernetesApi(options: KubernetesOptions): KubernetesApi &
       if (answer.status === 410) throw new Expired();
       if (answer.status !== 200) throw failure(answer, what);
       const list = read(kubeList, answer.body, what);
-      objects.push(...(list.items.map((item) => withKind(item, list)) as unknown as KubeObject[]));
+      for (const item of list.items) objects.push(withKind(item, list));
       page.set('continue', list.metadata.continue ?? '');
     } while (page.get('continue'));
     return objects;
@@ -101,7 +106,7 @@ export function createKubernetesApi(options: KubernetesOptions): KubernetesApi &
       const answer = await get(path, what);
       if (answer.status === 404) return undefined;
       if (answer.status !== 200) throw failure(answer, what);
-      return read(kubeObject, answer.body, what) as unknown as KubeObject;
+      return read(kubeObject, answer.body, what);
     },
     async mergePatch(path, patch) {
       const what = `patch ${path} of cluster ${name}`;
@@ -112,7 +117,7 @@ export function createKubernetesApi(options: KubernetesOptions): KubernetesApi &
         body: JSON.stringify(patch),
       });
       if (answer.status !== 200) throw failure(answer, what);
-      return read(kubeObject, answer.body, what) as unknown as KubeObject;
+      return read(kubeObject, answer.body, what);
     },
     podGet: (pod, port, path) =>
       retry(() => podGet(connection, pod, port, path, { timeoutMs, failure }), {
@@ -125,7 +130,7 @@ export function createKubernetesApi(options: KubernetesOptions): KubernetesApi &
 }
 
 /** Items of a list carry no kind of their own; that of the list tells. Metadata-only lists do not. */
-function withKind(item: z.infer<typeof kubeObject>, list: z.infer<typeof kubeList>) {
+function withKind(item: KubeObject, list: z.infer<typeof kubeList>): KubeObject {
   if (item.kind !== undefined || !list.kind?.endsWith('List') || list.kind.startsWith('Partial')) return item;
   return { apiVersion: list.apiVersion, kind: list.kind.slice(0, -'List'.length), ...item };
 }

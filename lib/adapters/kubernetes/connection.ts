@@ -61,11 +61,18 @@ export function openConnection(endpoint: ClusterEndpoint): Connection {
     { name: 'guard' },
   );
 
+  let known: { token: string; headers: Record<string, string> } | undefined;
+
+  /** The SDK's own headers; it makes an agent each time it is asked, so it is asked once for each token. */
   async function headersNow(): Promise<Record<string, string>> {
-    config.users = [{ name: 'guard', token: await endpoint.token() }];
-    const options: https.RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
-    return { ...(options.headers as Record<string, string>) };
+    const token = await endpoint.token();
+    if (known?.token !== token) {
+      config.users = [{ name: 'guard', token }];
+      const options: https.RequestOptions = {};
+      await config.applyToHTTPSOptions(options);
+      known = { token, headers: { ...(options.headers as Record<string, string>) } };
+    }
+    return known.headers;
   }
 
   async function send(method: string, path: string, options: SendOptions): Promise<Answer> {
@@ -97,7 +104,7 @@ export function openConnection(endpoint: ClusterEndpoint): Connection {
   return {
     endpoint,
     send,
-    credentials: async () => ({ headers: await headersNow(), agent, url: base }),
+    credentials: async () => ({ headers: { ...(await headersNow()) }, agent, url: base }),
     close: () => agent.destroy(),
   };
 }

@@ -1,5 +1,17 @@
+import type { STSClientConfig } from '@aws-sdk/client-sts';
+
+/** The SDK's own, the same for every client. */
+type Logger = NonNullable<STSClientConfig['logger']>;
+
+/**
+ * The SDK copies each input and output, down to every attribute, for `logger.info` and `logger.error`, also when
+ * those do nothing; without them it does not. What failed is logged by the phases.
+ */
+const LOGGER = { debug() {}, warn() {}, trace() {} };
+
 export interface AwsClientOptions {
   readonly region: string;
+  readonly logger: Logger;
   readonly maxAttempts: number;
   readonly retryMode: 'standard';
   readonly requestHandler: {
@@ -26,6 +38,7 @@ export function awsClientOptions(options: {
     region: options.region,
     maxAttempts: options.maxAttempts ?? (Number(process.env.AWS_MAX_ATTEMPTS) || 4),
     retryMode: 'standard',
+    logger: LOGGER as unknown as Logger,
     requestHandler: {
       connectionTimeout: 3_000,
       requestTimeout: options.timeoutMs ?? 10_000,
