@@ -91,6 +91,7 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
       ? (parse(read(resolve(io.cwd, options.scenario))) as Scenario)
       : demoScenario(own),
     people: options.interactive !== true,
+    ownThread: true,
     ownBatches: own,
   });
   const reports: RolloutReport[] = [];

@@ -50,6 +50,8 @@ export interface EngineOptions {
   latencyMs?: number;
   /** Default: the files of `lambdas/`. */
   handlers?: Readonly<Record<string, HandlerSource>>;
+  /** The handlers of `lambdas/` run in a thread of their own, so that two cores share the work. */
+  ownThread?: boolean;
   /** Name to ASL. Default: the files of `statemachines/`. */
   machines?: Readonly<Record<string, unknown>>;
   /** Default: those of lib/config/event-rules.ts. */
@@ -94,7 +96,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const now = () => clock.now();
 
   const handlers = options.handlers ?? handlersOf(join(PROJECT, 'lambdas'));
-  const functions = createFunctions({ clock, region, account, handlers });
+  const functions = createFunctions({
+    clock,
+    region,
+    account,
+    handlers,
+    ownThread: options.ownThread,
+  });
   const machines = options.machines ?? loadMachines(join(PROJECT, 'statemachines'), functions.names);
   const machineArn = (name: string) => `arn:aws:states:${region}:${account}:stateMachine:${name}`;
 

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { functionName, handlerName } from '../config/names.js';
 import { UsageError } from '../domain/errors.js';
 import type { EngineClock } from './clock.js';
+import { createFunctionThread } from './function-thread.js';
 
 /** The part of Lambda's context that handlers use. */
 export interface LambdaContext {
@@ -23,8 +24,8 @@ export interface LambdaContext {
 // biome-ignore lint/suspicious/noExplicitAny: what a handler takes is its own business, as with Lambda
 export type Handler = (event: any, context: LambdaContext) => unknown;
 
-/** A handler, or how to load it at its first call. */
-export type HandlerSource = Handler | { readonly load: () => Promise<Handler> };
+/** A handler, or how to load it at its first call: into this thread, or by its file's URL into another. */
+export type HandlerSource = Handler | { readonly load: () => Promise<Handler>; readonly url?: string };
 
 export interface FunctionCalls {
   invocations: number;
@@ -63,7 +64,8 @@ export function handlersOf(folder: string): Record<string, HandlerSource> {
     if (!entry.isFile() || base === undefined) continue;
     const name = handlerName(base);
     if (name in table) throw new UsageError(`${folder}: two files are the handler ${name}; remove one`);
-    table[name] = { load: () => load(join(folder, entry.name)) };
+    const path = join(folder, entry.name);
+    table[name] = { load: () => load(path), url: pathToFileURL(path).href };
   }
   return table;
 }
@@ -83,6 +85,8 @@ export function createFunctions(options: {
   handlers: Readonly<Record<string, HandlerSource>>;
   /** Real seconds that one call may take. */
   timeoutSeconds?: number;
+  /** Handlers that are files run in a thread of their own, beside the engine. */
+  ownThread?: boolean;
 }): Functions {
   const { clock, handlers } = options;
   const names = Object.keys(handlers).sort();
@@ -93,6 +97,7 @@ export function createFunctions(options: {
   const loaded = new Map<string, Promise<Handler>>();
   const timeoutMs = (options.timeoutSeconds ?? 300) * 1000;
   const running = new Set<Promise<unknown>>();
+  const thread = options.ownThread ? createFunctionThread() : undefined;
   let closed = false;
 
   function resolve(nameOrArn: string): string | undefined {
@@ -116,10 +121,13 @@ export function createFunctions(options: {
 
   async function run(name: string, payload: unknown): Promise<unknown> {
     const sent = toJson(payload, 'payload');
-    const handler = await handlerOf(name);
+    const source = handlers[name]!;
+    const url = typeof source === 'function' ? undefined : source.url;
+    const away = thread !== undefined && url !== undefined;
+    const handler = away ? undefined : await handlerOf(name);
     const deadline = Date.now() + timeoutMs;
     const fullName = functionName(name);
-    const context: LambdaContext = {
+    const fields = {
       functionName: fullName,
       functionVersion: '$LATEST',
       invokedFunctionArn: `arn:aws:lambda:${options.region}:${options.account}:function:${fullName}`,
@@ -128,9 +136,16 @@ export function createFunctions(options: {
       logGroupName: `/aws/lambda/${fullName}`,
       logStreamName: 'local',
       callbackWaitsForEmptyEventLoop: true,
-      getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
     };
-    const result = await inTime(async () => handler(JSON.parse(sent), context), timeoutMs);
+    if (away) {
+      const call = () => thread.call(url, sent, { now: clock.now(), deadline, fields });
+      const answer = await inTime(call, timeoutMs);
+      if ('error' in answer) throw new FunctionError(answer.error.name, answer.error.message);
+      return JSON.parse(fits(answer.result ?? 'null', 'response'));
+    }
+    const getRemainingTimeInMillis = () => Math.max(0, deadline - Date.now());
+    const context: LambdaContext = { ...fields, getRemainingTimeInMillis };
+    const result = await inTime(async () => handler!(JSON.parse(sent), context), timeoutMs);
     return JSON.parse(toJson(result, 'response'));
   }
 
@@ -152,6 +167,7 @@ export function createFunctions(options: {
       });
       await Promise.race([Promise.all(running), late]);
       clearTimeout(timer);
+      await thread?.close();
       return running.size === 0;
     },
   };
@@ -182,7 +198,10 @@ function asFunctionError(error: unknown): FunctionError {
 }
 
 function toJson(value: unknown, what: 'payload' | 'response'): string {
-  const text = JSON.stringify(value) ?? 'null';
+  return fits(JSON.stringify(value) ?? 'null', what);
+}
+
+function fits(text: string, what: 'payload' | 'response'): string {
   const bytes = Buffer.byteLength(text);
   if (bytes <= MOST_BYTES) return text;
   const name = what === 'payload' ? 'Lambda.RequestTooLargeException' : 'Function.ResponseSizeTooLarge';

@@ -56,6 +56,8 @@ export interface LocalFleetOptions {
   readonly sweepSeconds?: number;
   /** Default: the files of `lambdas/`. Tests wrap them, to end the engine between two lines. */
   readonly handlers?: EngineOptions['handlers'];
+  /** The files of `lambdas/` run in a thread of their own, beside the engine and the simulation. */
+  readonly ownThread?: boolean;
 }
 
 export interface LocalFleet {
@@ -134,6 +136,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       port: options.ports?.aws,
       env,
       schedules: [{ handler: 'Sweep', everySeconds: options.sweepSeconds ?? 300 }],
+      ...(options.ownThread ? { ownThread: true } : {}),
       ...(options.handlers ? { handlers: options.handlers } : {}),
       ...latency,
     });
