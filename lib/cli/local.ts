@@ -7,6 +7,7 @@ import { ENV } from '../config/names.js';
 import { parseRegistry } from '../config/registry-format.js';
 import { UsageError } from '../domain/errors.js';
 import { localAws } from '../local/environment.js';
+import { readTemplate } from '../local/template.js';
 import type { LocalFleet } from '../simulation/fleet.js';
 import type { Scenario } from '../simulation/scenario.js';
 import { guarded } from './errors.js';
@@ -22,6 +23,7 @@ interface LocalOptions {
   scenario?: string;
   people?: boolean;
   config?: string;
+  template?: string;
 }
 
 /** `guard local`: the engine and the fleet of the demo, for stock tools, until it is stopped. */
@@ -39,6 +41,10 @@ export function register(program: Command, io: Io): void {
     .option('--clusters <file>', 'your own clusters, in the registry format')
     .option('--tree <dir>', 'your own GitOps tree')
     .option('--scenario <file>', 'latency and faults of the simulation (YAML)')
+    .option(
+      '--template <file>',
+      'machine, functions, their environment and configuration as synthesized (cdk.out/Guard.template.json)',
+    )
     .option('--people', 'simulated reviewers merge by themselves')
     .action((options: LocalOptions) =>
       guarded(io, () => local({ ...options, ...program.opts<{ config?: string }>() }, io)),
@@ -53,7 +59,12 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
   if (!existsSync(file)) throw new UsageError(`${options.clusters}: no such file`);
   const config = options.config ? resolve(io.cwd, options.config) : `${EXAMPLES}guard.yaml`;
   if (!existsSync(config)) throw new UsageError(`${options.config}: no such configuration file`);
-  const { startLocalFleet } = await import('../simulation/fleet.js');
+  if (options.template && options.config)
+    throw new UsageError('--template brings the configuration that was deployed: leave --config out');
+  const { ACCOUNT, REGION, startLocalFleet } = await import('../simulation/fleet.js');
+  const deployed = options.template
+    ? readTemplate(resolve(io.cwd, options.template), { account: ACCOUNT, region: REGION })
+    : undefined;
   const dataDir = options.data ? resolve(io.cwd, options.data) : undefined;
   const kept = dataDir ? keptPorts(dataDir) : {};
   const folder = dataDir ?? resolve(io.cwd, '.guard');
@@ -64,7 +75,7 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
       options.clusters ?? 'examples/clusters.json',
       '2026-06-01T00:00:00Z',
     ),
-    configText: readFileSync(config, 'utf8'),
+    ...(deployed ?? { configText: readFileSync(config, 'utf8') }),
     tree: options.tree ? resolve(io.cwd, options.tree) : `${EXAMPLES}fleet`,
     scenario: options.scenario
       ? (parse(readFileSync(resolve(io.cwd, options.scenario), 'utf8')) as Scenario)
@@ -140,6 +151,6 @@ In another shell:
   source ${environment}
   npx guard list
   npx guard run --batch ${batch} --target-version 1.30.2
-  aws stepfunctions list-executions --state-machine-arn ${fleet.engine.stateMachineArn('guard-rollout')}
+  aws stepfunctions list-executions --state-machine-arn ${fleet.engine.stateMachineArn(fleet.remote.config.aws.state_machine_name)}
   kubectl --context ${first} get helmreleases,kustomizations,pods,deployments -A`;
 }

@@ -65,12 +65,12 @@ export function handlersOf(folder: string): Record<string, HandlerSource> {
     const name = handlerName(base);
     if (name in table) throw new UsageError(`${folder}: two files are the handler ${name}; remove one`);
     const path = join(folder, entry.name);
-    table[name] = { load: () => load(path), url: pathToFileURL(path).href };
+    table[name] = { load: () => loadHandler(path), url: pathToFileURL(path).href };
   }
   return table;
 }
 
-async function load(file: string): Promise<Handler> {
+export async function loadHandler(file: string): Promise<Handler> {
   const module = (await import(pathToFileURL(file).href)) as { handler?: unknown };
   if (typeof module.handler !== 'function') {
     throw new UsageError(`${file}: exports no function named handler`);
