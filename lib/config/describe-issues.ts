@@ -4,6 +4,7 @@ interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
+  readonly oneOf?: readonly JsonSchema[];
 }
 
 /** One line for each problem: `path.to.key: what is wrong, what is allowed`. */
@@ -63,9 +64,15 @@ function at(schema: JsonSchema, path: readonly string[]): JsonSchema | undefined
   return path.reduce<JsonSchema | undefined>((node, key) => {
     if (node === undefined) return undefined;
     if (node.properties?.[key]) return node.properties[key];
-    if (node.items && /^\d+$/.test(key)) return node.items;
+    if (node.items && /^\d+$/.test(key)) return joined(node.items);
     return typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined;
   }, schema);
+}
+
+/** Of several kinds of item the keys of all are shown: which kind was meant may be the mistake. */
+function joined(schema: JsonSchema): JsonSchema {
+  if (!schema.oneOf) return schema;
+  return { properties: Object.assign({}, ...schema.oneOf.map(({ properties }) => properties)) };
 }
 
 /** The allowed key that a typing mistake is nearest to; `undefined` when none is near. */

@@ -17,6 +17,7 @@ export function parseConfig(text: string, file: string): Config {
     ...orderProblems(config),
     ...soakProblems(config),
     ...queryProblems(config),
+    ...checkProblems(config),
   ];
   if (problems.length > 0) fail(file, problems);
   return config;
@@ -162,6 +163,14 @@ function queryProblems({ datadog }: Config): string[] {
         `datadog.queries.${name}: '${selector}' is not scoped by cluster, so it would measure other clusters too; ` +
         'add a cluster tag to its braces, such as cluster_name:{cluster_name}',
     ),
+  );
+}
+
+function checkProblems({ checks }: Config): string[] {
+  return checks.flatMap(({ name }, index) =>
+    checks.findIndex((one) => one.name === name) === index
+      ? []
+      : [`checks.${index}.name: '${name}' is there twice; a check is named once`],
   );
 }
 

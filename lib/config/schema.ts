@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkSchema } from './checks-schema.js';
 
 const name = z.string().min(1);
 const secretName = z.string().min(1).describe('Name of a secret in Secrets Manager; never the secret itself');
@@ -141,6 +142,10 @@ export const configSchema = z.strictObject({
       batches: z.record(z.string(), validationOverride).default({}),
     })
     .prefault({}),
+  checks: z
+    .array(checkSchema)
+    .default([])
+    .describe('Questions of your own about every cluster, beside those of the target'),
   rollback: z
     .strictObject({
       auto_create_mr: z.boolean().default(true),

@@ -5,6 +5,7 @@ import type { Ports } from '../ports/index.js';
 import type { IstioFinding } from '../ports/istio-analyzer.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
+import { declaredChecks } from '../targets/kubernetes/declared-checks.js';
 import type { CheckClusterInput, CheckClusterOutput } from './contracts.js';
 import { mapBounded } from './support/concurrency.js';
 import { iso, loadRollout } from './support/record.js';
@@ -51,6 +52,7 @@ async function examine(
   }
   let findings: readonly IstioFinding[] | undefined;
   const from = rollout.clusters.find((entry) => entry.cluster_id === cluster_id)?.from ?? rollout.version;
+  const declared = declaredChecks(ports.config.checks, input.stage, api);
   const checks = await targetNamed(rollout.target).check({
     api,
     cluster,
@@ -64,7 +66,7 @@ async function examine(
       findings = found;
     },
   });
-  return { report: clusterReport(cluster_id, input.stage, at, checks), findings };
+  return { report: clusterReport(cluster_id, input.stage, at, [...checks, ...(await declared)]), findings };
 }
 
 async function earlierFindings(

@@ -119,6 +119,26 @@ logging: {level: INFO, format: json, output: stdout}
     ]);
   });
 
+  it('refuses declared checks that could not be carried out, naming what is wrong', () => {
+    const resource = 'resource: /api/v1/nodes';
+    const fine = `{kind: kubectl, name: a, ${resource}, path: '{.items}', maximum: 1}`;
+    expect(problems(`checks: [${fine}, ${fine}]\n`)).toEqual([
+      "guard.yaml: checks.1.name: 'a' is there twice; a check is named once",
+    ]);
+    expect(problems(`checks: [{kind: kubectl, name: a, ${resource}, path: x, maximum: 1}]\n`)).toEqual([
+      'guard.yaml: checks.0.path: is not a path of fields such as {.status.numberReady} or {.items[*].spec.replicas}',
+    ]);
+    expect(problems(`checks: [{kind: kubectl, name: a, ${resource}, path: .x}]\n`)).toEqual([
+      'guard.yaml: checks.0: needs one of expected_value, expected_field and maximum',
+    ]);
+    expect(problems('checks: [{kind: health_endpoint, name: a, url: "https://a.b/"}]\n')[0]).toMatch(
+      /^guard.yaml: checks.0.url: is not the address of a service in the cluster/,
+    );
+    expect(
+      problems('checks: [{kind: health_endpoint, name: a, url: "http://a.b/", status: 1}]\n')[0],
+    ).toMatch(/^guard.yaml: checks.0.status: unknown key.* Allowed here: kind, name, .*url/);
+  });
+
   it('refuses an order or an override that names an unknown batch', () => {
     expect(
       problems(

@@ -38,6 +38,28 @@ describe('check a cluster', () => {
     );
   });
 
+  it('asks what guard.yaml declares beside the checks of the target, and its answer counts', async () => {
+    const declared = {
+      kind: 'kubectl',
+      name: 'flux-reads-main',
+      resource: '/apis/source.toolkit.fluxcd.io/v1/gitrepositories',
+      path: '{.items[*].status.observedGeneration}',
+      stages: ['before'],
+      timeout_seconds: 10,
+    };
+    for (const [maximum, verdict] of [
+      [1, 'passed'],
+      [0, 'failed'],
+    ] as const) {
+      const w = world({ config: { checks: [{ ...declared, maximum }] } });
+      await planned(w);
+      expect((await check(w))[0]).toEqual({ cluster_id: WAVE[0], verdict });
+      const { checks } = await report(w, WAVE[0]);
+      expect(checks.find((entry) => entry.check === 'flux-reads-main')).toMatchObject({ verdict });
+      expect(checks.length).toBeGreaterThan(5);
+    }
+  });
+
   it.each([
     ['cannot be reached', new RetryableError('connect ETIMEDOUT')],
     ['refuses the role', new TerminalError('AccessDenied: sts:AssumeRole')],

@@ -112,7 +112,7 @@ function requestOver(tunnel: Duplex, port: number, path: string, what: string): 
           const { statusCode = 0 } = response;
           if (statusCode === 200) return resolve(body);
           const message = `Cannot ${what}: HTTP ${statusCode}: ${body.trim().slice(0, 200)}`;
-          const context = { status: statusCode };
+          const context = { status: statusCode, answeredBy: 'pod' };
           reject(
             isRetryableStatus(statusCode)
               ? new RetryableError(message, { context })
