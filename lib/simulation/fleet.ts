@@ -27,8 +27,8 @@ import type { Scenario } from './scenario.js';
 import type { World } from './world.js';
 
 /** GUARD's own account, region and secrets on a laptop. None of them is worth anything elsewhere. */
-const REGION = 'us-east-1';
-const ACCOUNT = '111122223333';
+export const REGION = 'us-east-1';
+export const ACCOUNT = '111122223333';
 const BEGINNING = Date.parse('2026-09-07T08:00:00Z');
 const CHANNEL_SECRET = 'guard/notification-webhook';
 export const LOCAL_SECRETS = {
@@ -56,6 +56,10 @@ export interface LocalFleetOptions {
   readonly sweepSeconds?: number;
   /** Default: the files of `lambdas/`. Tests wrap them, to end the engine between two lines. */
   readonly handlers?: EngineOptions['handlers'];
+  /** Default: the files of `statemachines/`. */
+  readonly machines?: EngineOptions['machines'];
+  /** Names of tables, bus and machine, where they are not the usual ones: lib/config/names.ts. */
+  readonly env?: EngineOptions['env'];
   /** The files of `lambdas/` run in a thread of their own, beside the engine and the simulation. */
   readonly ownThread?: boolean;
 }
@@ -126,7 +130,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     ends.push(() => channel.stop());
 
     const configText = localConfig(options, gitlab.url, datadog.url);
-    const env = { [ENV.config]: configText, [ENV.logFile]: options.logFile ?? '/dev/null' };
+    const env = { ...options.env, [ENV.config]: configText, [ENV.logFile]: options.logFile ?? '/dev/null' };
     const started = await startEngine({
       clock,
       accounts: kubernetes.accounts,
@@ -138,6 +142,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       schedules: [{ handler: 'Sweep', everySeconds: options.sweepSeconds ?? 300 }],
       ...(options.ownThread ? { ownThread: true } : {}),
       ...(options.handlers ? { handlers: options.handlers } : {}),
+      ...(options.machines ? { machines: options.machines } : {}),
       ...latency,
     });
     engine = started;
