@@ -41,7 +41,11 @@ export function clusterList(clusters: readonly ClusterChange[]): string {
   const sorted = [...clusters].sort(
     (a, b) => a.environment.localeCompare(b.environment) || a.cluster_id.localeCompare(b.cluster_id),
   );
-  if (sorted.length > MAX_ROWS) return summaryOf(sorted);
+  return sorted.length > MAX_ROWS ? summaryOf(sorted) : clusterTable(sorted);
+}
+
+/** A row for each cluster, however many. */
+export function clusterTable(sorted: readonly ClusterChange[]): string {
   return table(
     ['Cluster', 'Environment', 'From', 'To', 'Decided in'],
     sorted.map((cluster) => [
@@ -80,6 +84,11 @@ export function healthReport(reports: readonly ClusterReport[]): string {
   if (notPassed.length > 0) parts.push(evidenceTable(notPassed));
   if (reports.length <= MAX_ROWS) parts.push(details('All checks', bounded(reports.map(oneReport), '\n')));
   return parts.join('\n\n');
+}
+
+/** Every check of every cluster, one line a cluster. */
+export function allReports(reports: readonly ClusterReport[]): string {
+  return reports.map(oneReport).join('\n');
 }
 
 function oneReport(report: ClusterReport): string {

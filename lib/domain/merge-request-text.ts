@@ -1,13 +1,16 @@
 import type { ClusterReport } from './evidence.js';
 import { code, cutMarkdown, disarm, link, safeMarkdown, table } from './markdown.js';
 import {
+  allReports,
   bounded,
   bullets,
   type ClusterChange,
   clusterList,
+  clusterTable,
   evidenceTable,
   healthReport,
   linkList,
+  MAX_ROWS,
   type TextLink,
 } from './merge-request-parts.js';
 import type { MergeRequestRef, RolloutName } from './rollout.js';
@@ -184,6 +187,29 @@ function commitCell(commit: { sha: string; title: string; author: string; url?: 
   const sha = commit.sha.slice(0, 8);
   const name = commit.url ? link(sha, commit.url) : code(sha);
   return `${name} ${safeMarkdown(commit.title, 100)} (${safeMarkdown(commit.author, 60)})`;
+}
+
+/** GitLab takes notes of this length, and a little more. */
+const NOTE_LIMIT = 900_000;
+
+/**
+ * The whole report, as a note, where the description had to summarise it: a row for each cluster, a line for each
+ * report. `undefined` when the description has it all.
+ */
+export function renderFullReport(text: {
+  rollout: RolloutName;
+  clusters: readonly ClusterChange[];
+  reports: readonly ClusterReport[];
+}): string | undefined {
+  if (text.clusters.length <= MAX_ROWS && text.reports.length <= MAX_ROWS) return undefined;
+  const parts = [
+    noteMarker(text.rollout, 'report'),
+    `**The whole report** of ${count(text.clusters.length, 'cluster')}; the description summarises it.`,
+    clusterTable(text.clusters),
+    evidenceTable(text.reports.filter((report) => report.verdict !== 'passed')),
+    allReports(text.reports),
+  ];
+  return cutMarkdown(disarm(parts.join('\n\n')), NOTE_LIMIT, POINTER);
 }
 
 /** On the upgrade's merge request, when every cluster is healthy. */

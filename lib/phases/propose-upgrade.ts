@@ -1,5 +1,10 @@
 import { mergeReports } from '../domain/evidence.js';
-import { type ClusterChange, renderUpgrade } from '../domain/merge-request-text.js';
+import {
+  type ClusterChange,
+  noteMarker,
+  renderFullReport,
+  renderUpgrade,
+} from '../domain/merge-request-text.js';
 import { branchOf, type Direction, type Rollout } from '../domain/rollout.js';
 import { type Plan, planChange } from '../gitops/plan.js';
 import { journalKeys } from '../ports/journal-keys.js';
@@ -57,6 +62,12 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     assignees: [...new Set(clusters.map((cluster) => cluster.owner_handle).filter(Boolean))],
     reviewers: ports.config.gitlab.reviewers,
   });
+  const report = renderFullReport({
+    rollout,
+    clusters: describeClusters(clusters, rollout, change),
+    reports: mergeReports(reports),
+  });
+  if (report) await ports.git.note(rollout.project, request.iid, noteMarker(rollout, 'report'), report);
   return {
     request: { iid: request.iid, url: request.url, branch: request.branch, sha: request.sha },
     warnings: request.warnings,

@@ -6,6 +6,7 @@ import {
   DESCRIPTION_LIMIT,
   noteMarker,
   type RollbackText,
+  renderFullReport,
   renderNote,
   renderRollback,
   renderSuccessNote,
@@ -180,6 +181,25 @@ describe('text of the rollback’s merge request', () => {
 });
 
 describe('notes', () => {
+  it('hold the whole report of a fleet that the description summarises, and only then', () => {
+    const many = Array.from({ length: 75 }, (_, n) => n);
+    const text = {
+      rollout,
+      clusters: many.map((n) => change(n)),
+      reports: many.map((n) => report(n, n === 3 ? 'failed' : 'passed')),
+    };
+    const note = renderFullReport(text)!;
+    expect(note.startsWith(noteMarker(rollout, 'report'))).toBe(true);
+    for (const n of many)
+      expect(note.match(new RegExp(`\\bprod-${n}\\b`, 'g'))!.length).toBeGreaterThanOrEqual(2);
+    expect(note).toContain('P99 latency doubled');
+    expect(note).not.toMatch(/^\//m);
+    expect(renderUpgrade(upgrade(text)).description).not.toContain('clusters/prod-74/istio.yaml');
+    expect(
+      renderFullReport({ ...text, clusters: text.clusters.slice(0, 10), reports: text.reports.slice(0, 10) }),
+    ).toBeUndefined();
+  });
+
   it('carry a marker of their kind and rollout, so that they are found again', () => {
     const note = renderNote({
       rollout,
