@@ -6,4 +6,8 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   collectCoverageFrom: ['lib/**/*.ts'],
   testTimeout: 30_000,
+  // Every core: jest leaves one free by default, which on two cores halves the speed.
+  maxWorkers: '100%',
+  // Files that load the engine or the CDK leave much behind in a worker.
+  workerIdleMemoryLimit: '1500MB',
 };
