@@ -4,7 +4,7 @@ import { redactText } from '../shared/redact.js';
 import { retryAfterSeconds } from '../shared/retry-after.js';
 import type { Answer } from './client.js';
 
-const TODO: Readonly<Record<number, string>> = {
+const ADVICE: Readonly<Record<number, string>> = {
   401: 'The token is wrong, expired or revoked: renew the secret named by gitlab_token_secret.',
   403: 'The token lacks a right: it needs the scope api and the role Developer or higher in the project.',
   404: 'The path is wrong, or the token may not see it: GitLab answers 404 for both.',
@@ -23,7 +23,7 @@ export function gitlabError(answer: Answer, method: string, endpoint: string, no
     return new RetryableError(message, { context, retryAfterSeconds: wait });
   }
   const todo =
-    status >= 300 && status < 400 ? 'The project or host has moved: set its new address.' : TODO[status];
+    status >= 300 && status < 400 ? 'The project or host has moved: set its new address.' : ADVICE[status];
   return new TerminalError(todo ? `${message} ${todo}` : message, { context });
 }
 
