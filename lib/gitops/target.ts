@@ -46,25 +46,47 @@ export interface TargetComponent {
   readonly primary?: boolean;
 }
 
-/** `--target helm:CHART`: any HelmRelease by its chart's name. */
-export function helmChart(chart: string): TargetGitops {
-  const variable = chart.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
-  const escaped = chart.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/**
+ * A chart that is upgraded alone: its version is the target's, and there is nothing else that carries it but
+ * what is named in `extra`.
+ */
+export function chartTarget(
+  chart: string,
+  extra: Pick<TargetGitops, 'variables'> & Partial<TargetGitops>,
+): TargetGitops {
   return {
-    name: `helm:${chart}`,
+    name: chart,
     components: [{ chart, plane: 'control', primary: true }],
     repositories: [],
     repositoryNames: [],
+    configMaps: [{ name: `^${escapePattern(chart)}-version$`, key: '^version$' }],
+    tagPaths: [['image', 'tag']],
+    tags: 'never',
+    resources: [],
+    images: [],
+    crds: [],
+    spelling: 'own',
+    ...extra,
+  };
+}
+
+/** `--target helm:CHART`: any HelmRelease by its chart's name. */
+export function helmChart(chart: string): TargetGitops {
+  const variable = chart.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+  const escaped = escapePattern(chart);
+  return chartTarget(chart, {
+    name: `helm:${chart}`,
     variables: [
       `^${variable}(?:_OPERATOR)?(?:_HELM)?(?:_CHART)?(?:_VERSION|_TAG)?$`,
       `^${variable.replace(/_/g, '')}(?:_CHART)?_VERSION$`,
     ],
     configMaps: [{ name: `^${escaped}-version$`, key: '^(?:version|chartVersion)$' }],
-    tagPaths: [['image', 'tag']],
     tags: 'when-equal',
-    resources: [],
-    images: [],
     crds: [`/${escaped}/(?:releases/download/)?(?<version>v?\\d+\\.\\d+\\.\\d+[^/]*)/`],
     spelling: 'given',
-  };
+  });
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

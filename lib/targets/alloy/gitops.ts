@@ -1,17 +1,6 @@
-import type { TargetGitops } from '../../gitops/target.js';
+import { chartTarget } from '../../gitops/target.js';
 
 /** Grafana Alloy: the chart has a number of its own. */
-export const alloyGitops: TargetGitops = {
-  name: 'alloy',
-  components: [{ chart: 'alloy', plane: 'control', primary: true }],
-  repositories: [],
-  repositoryNames: [],
+export const alloyGitops = chartTarget('alloy', {
   variables: ['^(?:GRAFANA_)?ALLOY(?:_HELM)?(?:_CHART)?_VERSION$'],
-  configMaps: [{ name: '^alloy-version$', key: '^version$' }],
-  tagPaths: [['image', 'tag']],
-  tags: 'never',
-  resources: [],
-  images: [],
-  crds: [],
-  spelling: 'own',
-};
+});

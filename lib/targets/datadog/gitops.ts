@@ -1,17 +1,6 @@
-import type { TargetGitops } from '../../gitops/target.js';
+import { chartTarget } from '../../gitops/target.js';
 
 /** The Datadog agent: the chart has a number of its own; agents.image.tag is the agent's. */
-export const datadogGitops: TargetGitops = {
-  name: 'datadog',
-  components: [{ chart: 'datadog', plane: 'control', primary: true }],
-  repositories: [],
-  repositoryNames: [],
+export const datadogGitops = chartTarget('datadog', {
   variables: ['^DATADOG(?:_AGENT)?(?:_HELM)?(?:_CHART)?_VERSION$'],
-  configMaps: [{ name: '^datadog-version$', key: '^version$' }],
-  tagPaths: [['image', 'tag']],
-  tags: 'never',
-  resources: [],
-  images: [],
-  crds: [],
-  spelling: 'own',
-};
+});
