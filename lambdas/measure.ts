@@ -1,6 +1,7 @@
 import { measureInput } from '../lib/phases/contracts.js';
 import { measure } from '../lib/phases/measure.js';
 import { metrics } from './support/metrics.js';
+import { ownMetrics } from './support/own-metrics.js';
 import { phaseHandler } from './support/phase.js';
 import { ofMeasure } from './support/samples.js';
 import { storage } from './support/storage.js';
@@ -12,6 +13,7 @@ export const handler = phaseHandler(
   (runtime) => ({
     ...storage(runtime),
     ...metrics(runtime),
+    ...ownMetrics(runtime),
   }),
   ofMeasure,
 );

@@ -2,6 +2,7 @@ import { planInput } from '../lib/phases/contracts.js';
 import { plan } from '../lib/phases/plan.js';
 import { executions } from './support/executions.js';
 import { git } from './support/git.js';
+import { ownMetrics } from './support/own-metrics.js';
 import { phaseHandler } from './support/phase.js';
 import { ofPlan } from './support/samples.js';
 import { storage } from './support/storage.js';
@@ -14,6 +15,7 @@ export const handler = phaseHandler(
     ...storage(runtime),
     ...git(runtime),
     ...executions(runtime),
+    ...ownMetrics(runtime),
   }),
   ofPlan,
 );

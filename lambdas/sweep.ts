@@ -3,6 +3,7 @@ import { type SweepPorts, sweep } from '../lib/phases/sweep.js';
 import { events } from './support/events.js';
 import { executions } from './support/executions.js';
 import { git } from './support/git.js';
+import { ownMetrics } from './support/own-metrics.js';
 import { phaseHandler } from './support/phase.js';
 import { storage } from './support/storage.js';
 
@@ -15,5 +16,6 @@ export const handler = phaseHandler(
     ...git(runtime),
     ...executions(runtime),
     ...events(runtime),
+    ...ownMetrics(runtime),
   }),
 );

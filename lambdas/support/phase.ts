@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { MetricSample } from '../../lib/adapters/metrics-log.js';
 import type { Config } from '../../lib/config/schema.js';
 import { messageOf, UsageError } from '../../lib/domain/errors.js';
 import type { Log } from '../../lib/ports/log.js';
+import type { MetricSample } from '../../lib/ports/own-metrics.js';
 import { type Runtime, runtimeOf } from './runtime.js';
 
 /** What a call that came back says in metrics. */
@@ -14,6 +14,8 @@ type Samples<I, P, R> = (call: {
 }) => MetricSample[] | Promise<MetricSample[]>;
 
 type Base = { config: Config; log: Log; now: () => number };
+/** Of handlers whose metrics go to more than the log; it never throws. */
+type Sending = { sendMetrics?: () => Promise<void> };
 
 /**
  * A handler of a phase: parse the event, give the phase the adapters it names, return what it returns. Errors
@@ -31,15 +33,20 @@ export function phaseHandler<Schema extends z.ZodType, P, R>(
     const log = runtime.log.withRollout(rolloutOf(input));
     const ports = { config: runtime.config, now: runtime.now, log, ...adapters(runtime) };
     const began = performance.now();
-    const output = await phase(input, ports);
-    const ms = Math.round(performance.now() - began);
     try {
-      if (samples) runtime.metricsLog.record(await samples({ input, output, ms, ports }));
-    } catch (error) {
-      // What was done is done; a metric is not worth doing it again.
-      log.warn('no metric', { reason: messageOf(error) });
+      const output = await phase(input, ports);
+      const ms = Math.round(performance.now() - began);
+      try {
+        if (samples) runtime.metricsLog.record(await samples({ input, output, ms, ports }));
+      } catch (error) {
+        // What was done is done; a metric is not worth doing it again.
+        log.warn('no metric', { reason: messageOf(error) });
+      }
+      return output;
+    } finally {
+      // Lambda stops the clock of what is not awaited.
+      await (ports as Sending).sendMetrics?.();
     }
-    return output;
   };
 }
 

@@ -1,8 +1,7 @@
 import type { z } from 'zod';
-import type { MetricSample } from '../../lib/adapters/metrics-log.js';
 import type { EvidenceItem } from '../../lib/domain/evidence.js';
 import type { StepResult } from '../../lib/domain/next-step.js';
-import { parseRolloutKey } from '../../lib/domain/rollout.js';
+import { parseRolloutKey, splitBatch } from '../../lib/domain/rollout.js';
 import type {
   CheckClusterInput,
   CheckClusterOutput,
@@ -14,6 +13,7 @@ import type {
 import { readReports } from '../../lib/phases/decide.js';
 import type { Journal } from '../../lib/ports/journal.js';
 import { journalKeys } from '../../lib/ports/journal-keys.js';
+import type { MetricSample } from '../../lib/ports/own-metrics.js';
 
 /** A phase's call that came back: phases know nothing of metrics, these are made of what went in and came out. */
 export interface PhaseCall<I, O> {
@@ -99,7 +99,7 @@ export async function ofMeasure({
 
 function of(rollout: string): { target: string; batch: string } {
   const name = parseRolloutKey(rollout);
-  return { target: name?.target ?? 'unknown', batch: name?.batch ?? 'unknown' };
+  return { target: name?.target ?? 'unknown', batch: splitBatch(name?.batch ?? 'unknown').batch };
 }
 
 /** Percent above what the control says, or else above the baseline. */

@@ -1,18 +1,10 @@
-import { METRIC_NAMESPACE, METRIC_SERVICE, type MetricName } from '../config/metric-names.js';
-
-/** One value of a metric of the product plan. */
-export interface MetricSample {
-  readonly name: MetricName;
-  readonly value: number;
-  readonly unit: 'Count' | 'Milliseconds' | 'Seconds' | 'Percent';
-  readonly target: string;
-  readonly batch: string;
-  /** Name of a check, where the value belongs to one. */
-  readonly check?: string;
-}
+import { METRIC_NAMESPACE, METRIC_SERVICE } from '../config/metric-names.js';
+import type { MetricSample, TimedSample } from '../ports/own-metrics.js';
 
 export interface MetricsLog {
   record(samples: readonly MetricSample[]): void;
+  /** Also tells the listener of everything that is recorded from now on. */
+  subscribe(listener: (samples: readonly TimedSample[]) => void): void;
 }
 
 /**
@@ -28,22 +20,26 @@ export function createMetricsLog({
   /** Epoch milliseconds. */
   readonly now: () => number;
 }): MetricsLog {
+  const listeners: ((samples: readonly TimedSample[]) => void)[] = [];
   return {
     record(samples) {
-      for (const sample of samples) {
-        // Another reader of the log must not find `null` where a number was promised.
-        if (Number.isFinite(sample.value)) write(JSON.stringify(lineOf(sample, now())));
-      }
+      // Another reader of the log must not find `null` where a number was promised.
+      const timed = samples
+        .filter(({ value }) => Number.isFinite(value))
+        .map((sample) => ({ ...sample, at: now() }));
+      for (const sample of timed) write(JSON.stringify(lineOf(sample)));
+      if (timed.length > 0) for (const listener of listeners) listener(timed);
     },
+    subscribe: (listener) => void listeners.push(listener),
   };
 }
 
-function lineOf({ name, value, unit, target, batch, check }: MetricSample, now: number) {
+function lineOf({ name, value, unit, target, batch, check, at }: TimedSample) {
   const dimensions = [['service'], ['batch', 'target']];
   if (check !== undefined) dimensions.push(['batch', 'check', 'target']);
   return {
     _aws: {
-      Timestamp: now,
+      Timestamp: at,
       CloudWatchMetrics: [
         { Namespace: METRIC_NAMESPACE, Dimensions: dimensions, Metrics: [{ Name: name, Unit: unit }] },
       ],

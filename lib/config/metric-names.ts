@@ -20,4 +20,6 @@ export type MetricName =
   /** Percent, of the cluster and latency that grew most. */
   | 'guard.validation.latency_increase'
   /** A rollback merge request waits for a human. */
-  | 'guard.rollback.triggered';
+  | 'guard.rollback.triggered'
+  /** Samples that Datadog did not take; only in the log. */
+  | 'guard.metrics.dropped';

@@ -106,6 +106,10 @@ export const configSchema = z.strictObject({
     .strictObject({
       site: name.default('datadoghq.com'),
       api_url: z.url().optional().describe('Another address of the API: a proxy, or the simulation'),
+      send_metrics: z
+        .boolean()
+        .default(false)
+        .describe("GUARD's own metrics (guard.upgrade.*, ...) go to Datadog as well, besides CloudWatch"),
       queries: z
         .record(z.string(), z.string())
         .default({})

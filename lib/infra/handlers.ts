@@ -9,6 +9,7 @@ export type Need =
   | 'metrics'
   | 'analyzer'
   | 'events'
+  | 'own-metrics'
   | 'notifier'
   | 'webhook-secrets'
   | 'executions-describe'
@@ -33,26 +34,26 @@ export const HANDLERS: Readonly<Record<string, HandlerSettings>> = {
     memoryMb: 1024,
     timeoutSeconds: 300,
     reason: 'unpacks the whole GitOps tree and plans the change in it',
-    needs: ['registry-change', 'journal', 'journal-remove', 'git', 'executions-describe'],
+    needs: ['registry-change', 'journal', 'journal-remove', 'git', 'executions-describe', 'own-metrics'],
   },
   CheckCluster: {
     memoryMb: 1769,
     timeoutSeconds: 600,
     reason: 'lists every pod and workload of big clusters: JSON of tens of MB, parsed on a full CPU',
-    needs: ['registry-read', 'journal', 'clusters', 'analyzer'],
+    needs: ['registry-read', 'journal', 'clusters', 'analyzer', 'own-metrics'],
   },
   Measure: {
     memoryMb: 1024,
     timeoutSeconds: 600,
     reason: 'six hours of points for every metric and cluster of a batch in memory',
-    needs: ['registry-change', 'journal', 'metrics'],
+    needs: ['registry-change', 'journal', 'metrics', 'own-metrics'],
     concurrency: { most: 5, reason: 'Datadog limits queries per organisation, and people query it too' },
   },
   Decide: {
     memoryMb: 512,
     timeoutSeconds: 120,
     reason: 'reads verdicts from the journal',
-    needs: ['registry-change', 'journal'],
+    needs: ['registry-change', 'journal', 'own-metrics'],
   },
   OpenMergeRequest: {
     memoryMb: 1024,
@@ -94,13 +95,13 @@ export const HANDLERS: Readonly<Record<string, HandlerSettings>> = {
     memoryMb: 512,
     timeoutSeconds: 120,
     reason: 'one note in GitLab, one event',
-    needs: ['journal', 'git', 'events'],
+    needs: ['journal', 'git', 'events', 'own-metrics'],
   },
   Settle: {
     memoryMb: 512,
     timeoutSeconds: 300,
     reason: 'writes every cluster of the batch',
-    needs: ['registry-change', 'journal', 'journal-remove', 'git', 'events'],
+    needs: ['registry-change', 'journal', 'journal-remove', 'git', 'events', 'own-metrics'],
   },
   Resume: {
     memoryMb: 512,
@@ -121,6 +122,7 @@ export const HANDLERS: Readonly<Record<string, HandlerSettings>> = {
       'events',
       'executions-describe',
       'executions-resume',
+      'own-metrics',
     ],
     concurrency: { most: 1, reason: 'two sweeps would only get in the way of each other' },
   },

@@ -30,6 +30,9 @@ export const GRANTS: Readonly<Record<Need, (fn: GuardFunction, to: Reachable) =>
     fn.allow(['events:PutEvents'], [bus.eventBusArn]);
     fn.setEnvironment(ENV.eventBus, bus.eventBusName);
   },
+  'own-metrics': (fn, { config }) => {
+    if (config.datadog.send_metrics) grantSecret(fn, config.aws.secrets_manager.datadog_credentials_secret);
+  },
   notifier: (fn, { config }) => {
     const { webhook_secret_name, slack_secret_name, pagerduty_secret_name } = config.rollback.notification;
     for (const name of [webhook_secret_name, slack_secret_name, pagerduty_secret_name]) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createMetricsLog, type MetricSample } from '../../lib/adapters/metrics-log.js';
+import { createMetricsLog } from '../../lib/adapters/metrics-log.js';
+import type { MetricSample } from '../../lib/ports/own-metrics.js';
 
 const sample: MetricSample = {
   name: 'guard.upgrade.started',

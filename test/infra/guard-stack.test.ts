@@ -120,6 +120,27 @@ describe('permissions', () => {
     );
   });
 
+  it('gives the Datadog keys to whoever sends metrics only where they are sent', () => {
+    const config = testConfig((each) => {
+      each.datadog.send_metrics = true;
+    });
+    const { resources: with_ } = templateOf(stackOf({ config }).stack);
+    const readers = (of: typeof resources) =>
+      statementsOf(of)
+        .filter(({ resources: on }) => on.some((arn) => arn.includes('datadog-credentials')))
+        .map(({ policy }) => policy.replace(/Role.*/, ''));
+    expect(readers(resources)).toEqual(['Measure']);
+    expect([...new Set(readers(with_))].sort()).toEqual([
+      'Announce',
+      'CheckCluster',
+      'Decide',
+      'Measure',
+      'Plan',
+      'Settle',
+      'Sweep',
+    ]);
+  });
+
   it('gives the tables only in the ways in which they are used', () => {
     const actions = (handler: string) =>
       Object.keys(allowed(handler))

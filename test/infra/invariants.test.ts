@@ -92,6 +92,7 @@ describe('permissions', () => {
       metrics: ['metrics'],
       analyzer: ['analyzer'],
       events: ['events'],
+      'own-metrics': ['own-metrics'],
       notifier: ['notifier'],
       'webhook-secrets': ['webhook-secrets'],
     };

@@ -57,24 +57,6 @@ export function takeEventV1(body: Body, at: number, events: SentEvent[]): Answer
   };
 }
 
-/** POST /api/v2/series: accepted, not stored. Points at most 10 minutes ahead and an hour old. */
-export function takeSeries(body: Body, at: number): Answer {
-  if (!Array.isArray(body?.series)) return badRequest('API input validation failed: series is required');
-  for (const { metric, points } of body.series as {
-    metric?: string;
-    points?: { timestamp: number; value: number }[];
-  }[]) {
-    if (!metric || !Array.isArray(points))
-      return badRequest('API input validation failed: metric and points are required');
-    for (const { timestamp } of points) {
-      const age = at / 1000 - timestamp;
-      if (age > 3600 || age < -600)
-        return badRequest('API input validation failed: timestamp is out of range');
-    }
-  }
-  return { status: 202, body: { errors: [] } };
-}
-
 function tooLong(
   {
     title,

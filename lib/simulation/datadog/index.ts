@@ -6,13 +6,14 @@ import { type MetricName, within } from '../clusters/faults.js';
 import type { World } from '../world.js';
 import { type Answer, badRequest, FORBIDDEN, NOT_FOUND } from './answers.js';
 import type { EvaluateOptions } from './evaluate.js';
-import { type SentEvent, takeEventV1, takeEventV2, takeSeries } from './events.js';
+import { type SentEvent, takeEventV1, takeEventV2 } from './events.js';
 import type { DatadogRule } from './faults.js';
 import { createGenerator } from './generator.js';
 import { metricOf, spanOf } from './measure.js';
 import { downtimeMatches, downtimesJson, groupSearch, monitorJson, monitorsOf } from './monitors.js';
 import { queryScalar, queryTimeseries, queryV1 } from './queries.js';
 import type { Tags } from './scope.js';
+import { type SentPoint, takeSeries } from './series.js';
 
 export interface DatadogOptions {
   readonly port?: number;
@@ -25,6 +26,8 @@ export interface SimulatedDatadog {
   /** Path to how often it was asked. */
   readonly requests: ReadonlyMap<string, number>;
   readonly events: readonly SentEvent[];
+  /** Metrics that were sent, in the order in which they came. */
+  readonly points: readonly SentPoint[];
   stop(): Promise<void>;
 }
 
@@ -47,6 +50,7 @@ export async function startDatadog(
 ): Promise<SimulatedDatadog> {
   const requests = new Map<string, number>();
   const events: SentEvent[] = [];
+  const points: SentPoint[] = [];
   const used = new Map<DatadogRule, number>();
   const periods = new Map<string, { start: number; count: number }>();
   const all = [...clusters.byId.values()];
@@ -142,7 +146,7 @@ export async function startDatadog(
       case 'POST /api/v1/events':
         return withJson(call, (body) => takeEventV1(body, now, events));
       case 'POST /api/v2/series':
-        return withJson(call, (body) => takeSeries(body, now));
+        return withJson(call, (body) => takeSeries(body, Buffer.byteLength(call.body), now, points));
     }
     const single = /^\/api\/(v1|v2)\/monitor\/(\d+)(\/downtime_matches)?$/.exec(path);
     if (single === null || call.method !== 'GET') return NOT_FOUND;
@@ -204,6 +208,7 @@ export async function startDatadog(
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     events,
+    points,
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -306,10 +306,42 @@ describe('the Datadog face', () => {
     expect(old.status).toBe(202);
     expect(old.body.event.id_str).toMatch(/^81\d{17}$/);
     expect(datadog.events.map((sent) => sent.title)).toEqual(['up', 'up']);
-    const point = (timestamp: number) =>
-      ask('/api/v2/series', { series: [{ metric: 'guard.x', points: [{ timestamp, value: 1 }] }] });
-    expect((await point(BEGINNING / 1000)).status).toBe(202);
-    expect((await point(BEGINNING / 1000 - 4000)).status).toBe(400);
+  });
+
+  it('takes metrics of the v2 intake, all of a request or none', async () => {
+    const { ask, datadog } = await start();
+    const now = BEGINNING / 1000;
+    const series = (change: object) => ({
+      metric: 'guard.x',
+      type: 1,
+      tags: ['batch:a'],
+      points: [{ timestamp: now, value: 1 }],
+      ...change,
+    });
+    const send = async (...changes: object[]) =>
+      (await ask('/api/v2/series', { series: changes.map(series) })).status;
+    expect(await send({})).toBe(202);
+    // The same second and tags again: kept once, the later one.
+    expect(await send({ points: [{ timestamp: now, value: 5 }] })).toBe(202);
+    expect(datadog.points).toEqual([
+      { metric: 'guard.x', type: 1, tags: ['batch:a'], timestamp: now, value: 5 },
+    ]);
+    for (const bad of [
+      { points: [{ timestamp: now - 4000, value: 1 }] },
+      { points: [{ timestamp: now + 700, value: 1 }] },
+      { points: [{ timestamp: now + 0.5, value: 1 }] },
+      { points: [{ timestamp: now, value: '1' }] },
+      { points: [] },
+      { type: 'count' },
+      { type: 4 },
+      { metric: '9x' },
+      { tags: [1] },
+    ]) {
+      expect({ bad, status: await send({ metric: 'guard.y' }, bad) }).toEqual({ bad, status: 400 });
+    }
+    expect(await send()).toBe(400);
+    expect(await send({ tags: ['x'.repeat(600_000)] })).toBe(413);
+    expect(datadog.points).toHaveLength(1);
   });
 });
 
