@@ -95,7 +95,7 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
       for (const message of told.slice(heard)) {
         heard += 1;
         say(
-          `  ${clock}  ${message.severity === 'critical' ? colors.red('people are told') : 'people are told'}: ${message.title}`,
+          `  ${clock}  ${message.severity === 'critical' ? colors.red('notified') : 'notified'}: ${message.title}`,
         );
       }
       if (live && rollout.outcome === undefined) draw(picture(moment, detail, colors));

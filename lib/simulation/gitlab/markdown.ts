@@ -30,6 +30,9 @@ export function renderMarkdown(markdown: string): string {
       html.push('</details>');
     } else if (line.startsWith('|') && /^\|[\s:|-]+\|\s*$/.test(lines[at + 1] ?? '')) {
       html.push(table(takeWhile((next) => next.startsWith('|'))));
+    } else if (/^(?:-{3,}|\*{3,}|_{3,})\s*$/.test(line)) {
+      at += 1;
+      html.push('<hr>');
     } else if (ITEM.test(line)) {
       html.push(list(takeWhile((next) => ITEM.test(next) || /^\s{2,}\S/.test(next))));
     } else if (line.startsWith('>')) {

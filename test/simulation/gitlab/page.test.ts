@@ -86,6 +86,7 @@ describe('renderMarkdown', () => {
       '<details><summary>All</summary>\n<p>x</p>\n</details>',
     ],
     ['> q', '<blockquote><p>q</p></blockquote>'],
+    ['---\n\nafter', '<hr>\n<p>after</p>'],
     ['```\nnever closed', '<pre><code>never closed</code></pre>'],
   ])('renders %j', (markdown, html) => {
     expect(renderMarkdown(markdown)).toBe(html);
