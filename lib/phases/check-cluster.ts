@@ -2,14 +2,14 @@ import { messageOf } from '../domain/errors.js';
 import { type ClusterReport, checkResult, clusterReport } from '../domain/evidence.js';
 import type { Rollout } from '../domain/rollout.js';
 import type { Ports } from '../ports/index.js';
-import type { IstioFinding } from '../ports/istio-analyzer.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
 import { declaredChecks } from '../targets/kubernetes/declared-checks.js';
+import type { KeptFacts } from '../targets/target.js';
 import type { CheckClusterInput, CheckClusterOutput } from './contracts.js';
 import { mapBounded } from './support/concurrency.js';
 import { iso, loadRollout } from './support/record.js';
-import { versionFor } from './support/step.js';
+import { changedAt, versionFor } from './support/step.js';
 
 type CheckPorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'clusters' | 'analyzer'>;
 
@@ -20,12 +20,13 @@ const CHUNK_CONCURRENCY = 10;
 export async function checkCluster(input: CheckClusterInput, ports: CheckPorts): Promise<CheckClusterOutput> {
   const rollout = await loadRollout(ports, input.rollout);
   return mapBounded(input.clusters, CHUNK_CONCURRENCY, async (cluster_id) => {
-    const { report, findings } = await examine(cluster_id, rollout, input, ports);
+    const { report, kept } = await examine(cluster_id, rollout, input, ports);
     await ports.journal.put({
       pk: journalKeys.rollout(rollout.key),
       sk: journalKeys.check(input.stage, input.direction, cluster_id),
       ...report,
-      ...(findings ? { findings: findings.slice(0, 200) } : {}),
+      ...kept,
+      ...(kept?.findings ? { findings: kept.findings.slice(0, 200) } : {}),
     });
     return { cluster_id, verdict: report.verdict };
   });
@@ -36,7 +37,7 @@ async function examine(
   rollout: Rollout,
   input: CheckClusterInput,
   ports: CheckPorts,
-): Promise<{ report: ClusterReport; findings?: readonly IstioFinding[] }> {
+): Promise<{ report: ClusterReport; kept?: KeptFacts }> {
   const at = iso(ports.now());
   const [cluster] = await ports.registry.get([cluster_id]);
   if (!cluster) {
@@ -50,7 +51,7 @@ async function examine(
     const refused = checkResult('api-reachable', 'errored', `cannot connect: ${messageOf(error)}`);
     return { report: clusterReport(cluster_id, input.stage, at, [refused]) };
   }
-  let findings: readonly IstioFinding[] | undefined;
+  let kept: KeptFacts = {};
   const from = rollout.clusters.find((entry) => entry.cluster_id === cluster_id)?.from ?? rollout.version;
   const declared = declaredChecks(ports.config.checks, input.stage, api);
   const checks = await targetNamed(rollout.target).check({
@@ -61,22 +62,23 @@ async function examine(
     target: rollout.version,
     now: ports.now(),
     analyze: { required: ports.config.istio.analyze_required, run: () => ports.analyzer.analyze(cluster) },
-    earlierFindings: input.stage === 'after' ? await earlierFindings(rollout, cluster_id, ports) : undefined,
-    keepFindings: (found) => {
-      findings = found;
+    changedAt: changedAt(rollout, input.direction),
+    earlier: input.stage === 'after' ? await earlierFacts(rollout, cluster_id, ports) : undefined,
+    keep: (facts) => {
+      kept = { ...kept, ...facts };
     },
   });
-  return { report: clusterReport(cluster_id, input.stage, at, [...checks, ...(await declared)]), findings };
+  return { report: clusterReport(cluster_id, input.stage, at, [...checks, ...(await declared)]), kept };
 }
 
-async function earlierFindings(
+async function earlierFacts(
   rollout: Rollout,
   cluster_id: string,
   ports: Pick<Ports, 'journal'>,
-): Promise<readonly IstioFinding[] | undefined> {
+): Promise<KeptFacts> {
   const sk = journalKeys.check('before', 'forward', cluster_id);
   // The prefix also finds `…-10` beside `…-1`.
   const found = await ports.journal.records(journalKeys.rollout(rollout.key), sk);
-  const record = found.find((entry) => entry.sk === sk);
-  return record?.findings as readonly IstioFinding[] | undefined;
+  const { findings, restarts } = (found.find((entry) => entry.sk === sk) ?? {}) as KeptFacts;
+  return { findings, restarts };
 }

@@ -7,6 +7,7 @@ import type { Verdict } from '../domain/verdict.js';
 import type { TargetGitops } from '../gitops/target.js';
 import type { KubernetesApi } from '../ports/cluster-access.js';
 import type { IstioFinding } from '../ports/istio-analyzer.js';
+import type { RestartCounts } from './kubernetes/restarts.js';
 
 /** What GUARD can upgrade: a folder of fixed file names, listed in targets/index.ts. */
 export interface Target {
@@ -52,9 +53,18 @@ export interface CheckContext {
   readonly target: string;
   readonly now: number;
   readonly analyze: { readonly required: boolean; readonly run: () => Promise<IstioFinding[] | undefined> };
-  /** Findings of the analysis before the change: only new ones count after it. */
-  readonly earlierFindings?: readonly IstioFinding[];
-  readonly keepFindings?: (findings: readonly IstioFinding[]) => void;
+  /** Epoch milliseconds: when the change of this direction was merged; before it, when the rollout began. */
+  readonly changedAt: number;
+  /** What the check before the change kept. */
+  readonly earlier?: KeptFacts;
+  /** For the check after the change to compare with. */
+  readonly keep?: (facts: KeptFacts) => void;
+}
+
+/** Of the check before the change: only findings that are new count after it, and restarts since then. */
+export interface KeptFacts {
+  readonly findings?: readonly IstioFinding[];
+  readonly restarts?: RestartCounts;
 }
 
 /** `done` and `failed` are final; `waiting` is looked at again until the step's deadline. */

@@ -23,6 +23,12 @@ describe('one cluster is unfit, before anything is changed', () => {
       /web.*flux-system.*kustomize build failed/,
       'failed',
     ],
+    [
+      'a pod of the mesh runs :latest',
+      { latestImage: true },
+      /web: latest-images failed.*frontend/,
+      'failed',
+    ],
   ])('%s: the whole batch halts, without a merge request', async (_what, faults, says, verdict) => {
     const fleet = await startFleet(onWeb(faults));
     const { output } = await run(fleet);
@@ -44,6 +50,15 @@ describe('one cluster breaks after the merge', () => {
     expect(await gitlabRest(fleet).file(istiodFile(API))).toContain('1.29.4');
     expect(await statuses(fleet)).toEqual(['failed-upgrade (rolled-back)', 'failed-upgrade (rolled-back)']);
     await expectClearEnd(fleet, (await rolloutOf(fleet))?.reason, /./);
+  });
+
+  it('containers restart again and again with the new proxy: the batch is rolled back', async () => {
+    const fleet = await startFleet(onWeb({ restartsAfter: { workload: 'cart', count: 4 } }));
+    const { output } = await run(fleet);
+    expect(output?.outcome).toBe('rolled-back');
+    const rollback = await gitlabRest(fleet).request(2);
+    expect(rollback.description).toMatch(/restarts.*shop\/cart-\S+ app \(4 times\)/);
+    await expectClearEnd(fleet, (await rolloutOf(fleet))?.failure, /web: restarts failed/);
   });
 
   it('Flux stalls for good: the rollback cannot be applied either, and that is said loudly', async () => {

@@ -34,7 +34,11 @@ export function pod(
       containers: [{ name: 'app', image: 'app:1' }, ...(options.native ? [] : proxy)],
       initContainers: options.native ? proxy : [],
     },
-    status: { phase: options.phase ?? 'Running', conditions: [condition('Ready', 'True')] },
+    status: {
+      phase: options.phase ?? 'Running',
+      conditions: [condition('Ready', 'True')],
+      containerStatuses: [{ name: 'app', restartCount: 0 }],
+    },
   };
 }
 

@@ -81,8 +81,10 @@ export interface ClusterFaults {
   readonly crdMissing?: readonly string[];
   /** A pod of an application runs an image without a fixed tag. */
   readonly latestImage?: boolean;
-  /** A pod of an application restarts again and again. */
+  /** A container of `shop/cart` has restarted this often when the world begins. */
   readonly restarts?: number;
+  /** Containers of this workload restart so often once their pod has a proxy of the version. */
+  readonly restartsAfter?: { readonly workload: string; readonly count: number } & ByVersion;
 }
 
 /** Of every cluster's API server. */

@@ -308,6 +308,7 @@ export class Mesh implements Installer {
 
   #podsChanged(namespace: string, name: string): void {
     this.#stale = true;
+    this.#restart(namespace, name);
     const { store, timeline, cluster } = this.#context;
     const isIstiod = name === this.#istiod?.name && namespace === this.#istiod.namespace;
     if (!isIstiod && !this.#gateways.some((at) => at.namespace === namespace && at.name === name)) return;
@@ -332,6 +333,21 @@ export class Mesh implements Installer {
     }
   }
 
+  /** The containers of a workload that does not like its new proxy have come up again a few times by now. */
+  #restart(namespace: string, name: string): void {
+    const fault = this.#context.faults().restartsAfter;
+    if (fault === undefined || fault.workload !== name || this.#first === '') return;
+    const { store, timeline } = this.#context;
+    for (const { object } of store.list('Pod')) {
+      if (object.metadata.namespace !== namespace || object.metadata.labels?.app !== name) continue;
+      if (!podReady(object) || !holdsFor(fault, proxyVersion(object) ?? '', this.#first)) continue;
+      timeline.in(30, () => {
+        const current = store.get('Pod', namespace, object.metadata.name)?.object;
+        if (current !== undefined) store.put(restarted(current, fault.count, iso(timeline.now)));
+      });
+    }
+  }
+
   /** Ready pods of a crashing version fall back into their loop. */
   #crash(pods: readonly KubeObject[]): void {
     const fault = this.#context.faults().istiodCrash;
@@ -347,6 +363,19 @@ export class Mesh implements Installer {
       });
     }
   }
+}
+
+function restarted(pod: KubeObject, restartCount: number, finishedAt: string): KubeObject {
+  const containerStatuses = (pod.status.containerStatuses as object[]).map((entry, index) =>
+    index === 0
+      ? {
+          ...entry,
+          restartCount,
+          lastState: { terminated: { exitCode: 1, reason: 'Error', finishedAt } },
+        }
+      : entry,
+  );
+  return { ...pod, status: { ...pod.status, containerStatuses } };
 }
 
 function crashed(pod: KubeObject): KubeObject {

@@ -5,6 +5,8 @@ import type { KubeObject } from '../../ports/cluster-access.js';
 import type { IstioFinding } from '../../ports/istio-analyzer.js';
 import { crdsServed, fluxReady, nodesReady, webhooksAlive } from '../kubernetes/checks.js';
 import { collect, type ListName } from '../kubernetes/collect.js';
+import { latestImages } from '../kubernetes/images.js';
+import { restartCounts, restartSpike } from '../kubernetes/restarts.js';
 import type { CheckContext } from '../target.js';
 import { analysisFindings } from './checks/analyze.js';
 import {
@@ -16,7 +18,7 @@ import {
 } from './checks/control-plane.js';
 import { proxiesInSync, sidecarVersions } from './checks/data-plane.js';
 import { requiredCrds } from './crds.js';
-import { ISTIO_SYSTEM } from './mesh.js';
+import { ISTIO_SYSTEM, proxyImage } from './mesh.js';
 import { readSyncStatus } from './sync-status.js';
 import { unrestartable } from './workloads.js';
 
@@ -47,7 +49,9 @@ export async function checkIstio(context: CheckContext): Promise<CheckResult[]> 
   ]);
   if (typeof version !== 'string') return [checkResult('api-reachable', 'errored', version.error)];
   const sync = 'items' in lists.pods ? await readSyncStatus(api, lists.pods.items) : undefined;
-  if (Array.isArray(findings)) context.keepFindings?.(findings as IstioFinding[]);
+  if (Array.isArray(findings)) context.keep?.({ findings: findings as IstioFinding[] });
+  if ('items' in lists.pods)
+    context.keep?.({ restarts: restartCounts(lists.pods.items, isOfMesh, context.now) });
   const minor = parseVersion(expected)?.minor ?? 0;
   return [
     checkResult('api-reachable', 'passed', version),
@@ -64,8 +68,21 @@ export async function checkIstio(context: CheckContext): Promise<CheckResult[]> 
       ? proxiesInSync(sync.rows, sync.asked)
       : checkResult('proxies-in-sync', 'errored', 'pods could not be listed'),
     sidecarVersions(lists, stage, expected, unrestartable(lists)),
-    ...analysisFindings(findings, context.analyze.required, stage, context.earlierFindings),
+    restartSpike(lists, {
+      stage,
+      belongs: isOfMesh,
+      now: context.now,
+      changedAt: context.changedAt,
+      earlier: context.earlier?.restarts,
+    }),
+    latestImages(lists, isOfMesh),
+    ...analysisFindings(findings, context.analyze.required, stage, context.earlier?.findings),
   ];
+}
+
+/** Pods that an upgrade touches: the control plane's, and every one with a proxy. */
+function isOfMesh(pod: KubeObject): boolean {
+  return pod.metadata.namespace === ISTIO_SYSTEM || proxyImage(pod) !== undefined;
 }
 
 function belongsToIstio(configuration: KubeObject): boolean {
