@@ -42,7 +42,7 @@ describe('guard templates', () => {
       '--repo-url',
       'https://git/x.git',
     );
-    expect({ out, code }).toEqual({ out: ['18 files in out'], code: 0 });
+    expect({ out, code }).toEqual({ out: ['34 files in out'], code: 0 });
     const files = await readdir(join(folder, 'out'));
     const read = async (name: string) => parse(await readFile(join(folder, 'out', name), 'utf8'));
     const manifests = files.filter((name) => name.startsWith('guard-')).sort();
@@ -57,20 +57,51 @@ describe('guard templates', () => {
   });
 
   it('finds nothing wrong in its own export', async () => {
-    expect(await run('check', 'out')).toEqual({ out: ['16 templates, 0 findings'], err: [], code: 0 });
+    expect(await run('check', 'out')).toEqual({ out: ['32 templates, 0 findings'], err: [], code: 0 });
   });
 
   it('every exported template resolves, is scoped to a cluster, passes good data and not bad or no data', async () => {
+    const asked = { prometheus: 0, datadog: 0 };
     for (const name of (await readdir(join(folder, 'out'))).filter((one) => one.startsWith('guard-'))) {
       const [template] = loadTemplates(await readFile(join(folder, 'out', name), 'utf8'), name);
       const args = { 'prometheus-address': 'http://prometheus', cluster: 'prod-1' };
       for (const metric of resolveTemplate(template!, { args })) {
-        expect(metric.provider.prometheus!.query).toContain('cluster="prod-1"');
-        const taken = (result: unknown) =>
-          Array.from({ length: metric.count! }, (_, i) => ({ at: i * 60_000, result }));
-        expect(judgeMetric(metric, taken([0]), 0).verdict).toBe('passed');
-        expect(judgeMetric(metric, taken([1e12]), 0).verdict).toBe('failed');
-        expect(judgeMetric(metric, taken([]), 0).verdict).toBe('inconclusive');
+        const { prometheus, datadog } = metric.provider;
+        const queries = datadog ? (datadog.queries ?? { only: datadog.query! }) : { only: prometheus!.query };
+        for (const query of Object.values(queries))
+          expect(query).toContain(datadog ? 'kube_cluster_name:prod-1' : 'cluster="prod-1"');
+        asked[datadog ? 'datadog' : 'prometheus'] += 1;
+        // What the provider gives: Prometheus and a grouped query a list, another query of Datadog a number.
+        const list = !datadog || Object.values(queries).join().includes(' by {');
+        const taken = (value: unknown) =>
+          Array.from({ length: metric.count! }, (_, i) => ({
+            at: i * 60_000,
+            result: list && value !== null ? [value].flat() : value,
+          }));
+        expect(judgeMetric(metric, taken(0), 0).verdict).toBe('passed');
+        expect(judgeMetric(metric, taken(1e12), 0).verdict).toBe('failed');
+        for (const nothing of [null, [], Number.NaN])
+          expect(judgeMetric(metric, taken(nothing), 0).verdict).toBe('inconclusive');
+      }
+    }
+    expect(asked.datadog).toBe(asked.prometheus);
+  });
+
+  it('has the Datadog template of each one for Prometheus, in the shape of Argo Rollouts', async () => {
+    const names = (await readdir(join(folder, 'out'))).filter((one) => one.startsWith('guard-'));
+    const plain = names.filter((one) => !one.includes('-datadog'));
+    expect(names.filter((one) => one.includes('-datadog'))).toEqual(
+      plain.map((one) => one.replace(/(-production)?\.yaml$/, '-datadog$1.yaml')).sort(),
+    );
+    for (const name of names.filter((one) => one.includes('-datadog'))) {
+      const { spec } = parse(await readFile(join(folder, 'out', name), 'utf8'));
+      for (const { provider } of spec.metrics) {
+        const { apiVersion, query, queries, formula, secretRef } = provider.datadog;
+        expect(apiVersion).toBe('v2');
+        expect(secretRef).toEqual({ name: 'datadog' });
+        expect((query === undefined) !== (queries === undefined)).toBe(true);
+        // Every query has a part in the formula, or its silence would not be noticed.
+        for (const each of Object.keys(queries ?? {})) expect(formula).toMatch(new RegExp(`\\b${each}\\b`));
       }
     }
   });
