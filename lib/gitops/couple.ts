@@ -1,9 +1,10 @@
 import { viewsOf } from './fleet.js';
+import type { Hit } from './hit.js';
 import type { Node } from './node.js';
 import { isScalar } from './node.js';
 import type { Change, PlanRequest, Refusal } from './plan-contract.js';
 import type { Repository } from './repository.js';
-import type { Hit, Resolution } from './resolve.js';
+import type { Resolution } from './resolve.js';
 import { scalarToken } from './token.js';
 import { dirOf, joinPath } from './tree.js';
 import { sameNumber, shapeOf, spellLike } from './version-text.js';

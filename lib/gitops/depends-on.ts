@@ -1,13 +1,14 @@
 import type { PlanedSplice } from './commits.js';
 import type { Context } from './flux.js';
 import { scopeFor } from './flux-scope.js';
+import type { Hit } from './hit.js';
 import { insertInto } from './insert.js';
 import type { Node } from './node.js';
 import { get, itemsAt, textAt } from './node.js';
 import type { PlannedEdit, PlanRequest, Refusal } from './plan-contract.js';
 import type { Users } from './reach.js';
 import type { Repository } from './repository.js';
-import type { Hit, Resolution } from './resolve.js';
+import type { Resolution } from './resolve.js';
 import { readText } from './substitute.js';
 
 /** A release that Flux may upgrade before one that must come first. */

@@ -1,7 +1,7 @@
 import type { Alias, Scalar, YAMLMap, YAMLSeq, Node as YamlNode } from 'yaml';
 import { isAlias, isSeq, isMap as isYamlMap, parseDocument } from 'yaml';
 import type { MapNode, Node, Origin, PathLink, SharedAnchor, Source, Style } from './node.js';
-import { link } from './node.js';
+import { get, isMap, link } from './node.js';
 import { readPlainYaml } from './plain-yaml.js';
 import { LIMITS } from './tree.js';
 
@@ -38,6 +38,10 @@ export class SourceDocument implements Source {
 
   get errors(): readonly DocumentError[] {
     return this.read().errors;
+  }
+
+  get sealed(): boolean {
+    return this.text.includes('sops') && isMap(get(this.root, 'sops'));
   }
 
   private read(): Parsed {

@@ -1,12 +1,13 @@
 import { coupledEdits } from './couple.js';
 import type { FleetMember } from './fleet.js';
 import { versionedFolders, versionedValues } from './folders.js';
+import type { Hit } from './hit.js';
 import { changeOf } from './hit-change.js';
 import type { Change, PlannedCluster, PlanRequest, Refusal } from './plan-contract.js';
 import { isWritten } from './plan-updates.js';
 import { reachOf, usersOf } from './reach.js';
 import type { Repository } from './repository.js';
-import type { Hit, Resolution } from './resolve.js';
+import type { Resolution } from './resolve.js';
 import { isUnder, joinPath } from './tree.js';
 import type { LocatedUpdate } from './upgrade-spec.js';
 import { sameNumber } from './version-text.js';
@@ -131,6 +132,10 @@ class Drafter {
       const change = changeOf(id, to, hit, this.request);
       if (change && 'reason' in change) this.refuse(change.reason, [id], change.hint);
       else if (change) this.add(change);
+    }
+    for (const hit of resolution.hits) {
+      if (!hit.deciding && hit.role === 'tag' && hit.class === 'cannot-tell')
+        this.warnings.add(`${hit.release}: ${hit.reason}; an image tag there would not move`);
     }
     if (resolution.reason && (resolution.class === 'literal' || resolution.class === 'variable'))
       this.warnings.add(`${id}: ${resolution.reason}`);

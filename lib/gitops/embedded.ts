@@ -19,6 +19,7 @@ function innerSource(node: ScalarNode): Source {
     file: origin?.source.file ?? '',
     doc: origin?.source.doc ?? 0,
     text: node.text,
+    sealed: origin?.source.sealed ?? false,
     base: link(origin?.at, { inner: true }),
     toFile: offsetMap(node),
   };

@@ -1,4 +1,5 @@
-import type { Context, Item } from './flux.js';
+import type { Context } from './flux.js';
+import type { NameIndex } from './name-index.js';
 import { get, isMap, isScalar, itemsAt, textAt } from './node.js';
 import type { Resource } from './resource.js';
 import type { Found, Scope } from './substitute.js';
@@ -7,23 +8,8 @@ import { readText } from './substitute.js';
 /** Variables that nothing gives. */
 export const NO_SCOPE: Scope = { active: false, find: () => ({ kind: 'missing' }) };
 
-/** ConfigMaps and Secrets of a Flux root by kind, namespace and name; by name alone where that is all there is. */
-export class ConfigIndex {
-  private readonly items = new Map<string, Item>();
-
-  add(item: Item): void {
-    const { kind, name, namespace } = item.resource;
-    this.items.set(`${kind}/${namespace ?? ''}/${name}`, item);
-    this.items.set(`${kind}//${name}`, item);
-  }
-
-  find(kind: string, name: string, namespace: string | undefined): Item | undefined {
-    return this.items.get(`${kind}/${namespace ?? ''}/${name}`) ?? this.items.get(`${kind}//${name}`);
-  }
-}
-
 /** What a Flux Kustomization's `postBuild` gives to the objects that it applies. */
-export function postBuildScope(flux: Resource, parent: Context | undefined, configs: ConfigIndex): Scope {
+export function postBuildScope(flux: Resource, parent: Context | undefined, configs: NameIndex): Scope {
   const postBuild = get(flux.node, 'spec', 'postBuild');
   const inline = get(postBuild, 'substitute');
   const from = itemsAt(postBuild, 'substituteFrom');
@@ -48,25 +34,32 @@ function findIn(
   flux: Resource,
   refs: readonly { kind: string; name: string }[],
   name: string,
-  configs: ConfigIndex,
+  configs: NameIndex,
 ): Found {
   let unknown: string | undefined;
   for (const ref of [...refs].reverse()) {
     const item = configs.find(ref.kind, ref.name, flux.namespace);
-    if (!item || ref.kind === 'Secret') {
-      const encrypted = item && get(item.resource.node, 'sops') ? ', encrypted with SOPS' : '';
-      const where = item ? `${item.resource.file}${encrypted}` : 'not in this tree';
-      unknown ??= `\${${name}} may come from ${ref.kind} ${ref.name} (${where})`;
+    if (!item) {
+      unknown ??= `\${${name}} may come from ${ref.kind} ${ref.name}, which is not in this tree`;
       continue;
     }
-    const node = get(item.resource.node, 'data', name);
+    const { node: root, file, partial, doubts } = item.resource;
+    if (doubts[0] !== undefined) {
+      unknown ??= `\${${name}}: ${doubts[0]}`;
+      continue;
+    }
+    const secret = ref.kind === 'Secret';
+    const plain = get(root, secret ? 'stringData' : 'data', name);
+    const node = plain ?? (secret ? get(root, 'data', name) : undefined);
     if (!isScalar(node)) {
-      if (item.resource.partial) unknown ??= `\${${name}}: ${item.resource.partial}`;
+      // SOPS leaves keys readable: a key that is not there is not there.
+      if (partial) unknown ??= `\${${name}}: ${partial}`;
       continue;
     }
     if (unknown) return { kind: 'unknown', reason: unknown };
     if (node.text.startsWith('ENC['))
-      return { kind: 'unknown', reason: `\${${name}} is encrypted in ${item.resource.file} (SOPS)` };
+      return { kind: 'unknown', reason: `\${${name}} is encrypted in ${file} (SOPS)` };
+    if (!plain) return { kind: 'unknown', reason: `\${${name}} stands in base64 in ${file}` };
     return { kind: 'value', node, scope: scopeFor(item.resource, item.context) };
   }
   return unknown ? { kind: 'unknown', reason: unknown } : { kind: 'missing' };

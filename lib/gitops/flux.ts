@@ -1,7 +1,8 @@
-import { ConfigIndex, NO_SCOPE, postBuildScope, scopeFor } from './flux-scope.js';
+import { NO_SCOPE, postBuildScope, scopeFor } from './flux-scope.js';
 import { artifactRoot, foreignRepository } from './flux-source.js';
 import type { Built } from './kustomize.js';
 import { accumulate, build, kustomizationIn, patchesOf, renamed } from './kustomize.js';
+import { NameIndex } from './name-index.js';
 import type { Node } from './node.js';
 import { get, isScalar, itemsAt, textAt } from './node.js';
 import { applyPatch } from './patch.js';
@@ -56,7 +57,7 @@ class Walker {
   private readonly spokes: Spoke[] = [];
   private readonly notes: string[] = [];
   private readonly references: (Built['references'][number] & { context: Context })[] = [];
-  private readonly configs = new ConfigIndex();
+  private readonly configs = new NameIndex();
   private readonly sources = new Map<string, Item>();
   private readonly seen = new Set<string>();
   private readonly repository: Repository;
@@ -179,6 +180,9 @@ class Walker {
       textAt(spec, 'namePrefix'),
       textAt(spec, 'nameSuffix'),
     );
+    // Its path, patches and variables may be others than those that are seen here.
+    const doubt = flux.doubts[0];
+    if (doubt !== undefined) resources = resources.map((one) => withDoubt(one, doubt));
     return { resources, notes, references };
   }
 

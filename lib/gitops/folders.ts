@@ -1,8 +1,8 @@
 import type { Context } from './flux.js';
+import type { Hit } from './hit.js';
 import type { ScalarNode } from './node.js';
 import { get, isScalar, itemsAt } from './node.js';
 import type { Repository } from './repository.js';
-import type { Hit } from './resolve.js';
 import type { TargetGitops } from './target.js';
 import type { Token } from './token.js';
 import { scalarToken } from './token.js';

@@ -1,6 +1,6 @@
+import type { Hit, HitClass } from './hit.js';
 import { formatPath } from './node.js';
 import type { Change, PlanRequest } from './plan-contract.js';
-import type { Hit, HitClass } from './resolve.js';
 import { textFor } from './token.js';
 import { sameNumber, spellLike } from './version-text.js';
 
@@ -13,7 +13,7 @@ export function changeOf(
 ): Change | { readonly reason: string; readonly hint: string } | undefined {
   const where = `${hit.release}: ${hit.file} ${hit.path}`.trim();
   if (hit.class !== 'literal' && hit.class !== 'variable')
-    return { reason: `${where}: ${hit.reason ?? hit.class}`, hint: hintFor(hit.class) };
+    return { reason: `${where}: ${hit.reason ?? hit.class}`, hint: hit.hint ?? hintFor(hit.class) };
   const { token } = hit;
   if (!token) return undefined;
   const wanted = spellLike(hit.value, to, target);

@@ -1,4 +1,4 @@
-import { generatedConfigMaps } from './generators.js';
+import { withGenerated } from './generators.js';
 import type { MapNode, Node } from './node.js';
 import { get, isMap, itemsAt, textAt, textOf } from './node.js';
 import type { Patch } from './patch.js';
@@ -107,7 +107,7 @@ export function accumulate(
     notes.push(...built.notes);
     references.push(...built.references);
   }
-  resources = [...resources, ...generatedConfigMaps(repository, file, root)];
+  resources = withGenerated(repository, file, root, resources);
   resources = transform(repository, file, root, resources);
   if (error)
     resources = resources.map((one) => withDoubt(one, `${file} is not valid YAML: ${error.message}`));

@@ -1,5 +1,6 @@
 import type { Item, RootView } from './flux.js';
 import { scopeFor } from './flux-scope.js';
+import { NameIndex } from './name-index.js';
 import type { Node } from './node.js';
 import { get, textAt } from './node.js';
 import { readText } from './substitute.js';
@@ -105,9 +106,9 @@ export function proves(target: TargetGitops, url: string | undefined, names: rea
   return names.some((name) => target.repositoryNames.some((pattern) => new RegExp(pattern).test(name)));
 }
 
-const indexes = new WeakMap<RootView, Map<string, Item>>();
+const indexes = new WeakMap<RootView, NameIndex>();
 
-/** A source by kind and name; by name alone when the namespace differs only by what is not written. */
+/** A source or a holder of values by kind and name, as the cluster reads its name. */
 export function find(
   view: RootView,
   kind: string,
@@ -116,7 +117,7 @@ export function find(
 ): Item | undefined {
   let index = indexes.get(view);
   if (!index) {
-    index = new Map();
+    index = new NameIndex();
     for (const item of [...view.items, ...view.spokes.map((spoke) => spoke.item)]) {
       const { resource } = item;
       if (!/^(?:HelmRepository|OCIRepository|HelmChart|GitRepository|ConfigMap|Secret)$/.test(resource.kind))
@@ -124,11 +125,9 @@ export function find(
       const own = resource.name.includes('$')
         ? readText(get(resource.node, 'metadata', 'name'), scopeFor(resource, item.context)).text
         : resource.name;
-      index.set(`${resource.kind}/${resource.namespace ?? ''}/${own}`, item);
-      const loose = `${resource.kind}//${own}`;
-      if (!index.has(loose)) index.set(loose, item);
+      index.add(item, own);
     }
     indexes.set(view, index);
   }
-  return index.get(`${kind}/${namespace ?? ''}/${name}`) ?? index.get(`${kind}//${name}`);
+  return index.find(kind, name, namespace);
 }

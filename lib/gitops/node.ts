@@ -53,6 +53,8 @@ export interface Source {
   readonly text: string;
   /** Path of the scalar that holds this text; `undefined` for a document of a file. */
   readonly base: PathLink | undefined;
+  /** SOPS signs the whole document, plain values too: an edit would make it unreadable for Flux. */
+  readonly sealed: boolean;
   /** Offset in the file; `undefined` where the text is not a plain image of the file's characters. */
   toFile(offset: number): number | undefined;
 }

@@ -1,8 +1,9 @@
 import { compareVersions, parseVersion } from '../domain/version.js';
 import { dependencyGaps } from './depends-on.js';
+import type { Hit } from './hit.js';
 import { get, textAt } from './node.js';
 import type { PlanRequest } from './plan-contract.js';
-import type { Hit, Resolution } from './resolve.js';
+import type { Resolution } from './resolve.js';
 import type { TargetGitops } from './target.js';
 
 /** What the change itself cannot make right, and a reader of the merge request must know. */

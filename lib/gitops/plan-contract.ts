@@ -1,6 +1,6 @@
 import type { Commit } from './commits.js';
 import type { FleetMember } from './fleet.js';
-import type { HitClass } from './resolve.js';
+import type { HitClass } from './hit.js';
 import type { Plane, TargetGitops } from './target.js';
 import type { Token } from './token.js';
 import type { Tree } from './tree.js';

@@ -1,10 +1,11 @@
 import type { PlanedSplice } from './commits.js';
 import type { SourceDocument } from './documents.js';
 import type { Context } from './flux.js';
+import type { Hit } from './hit.js';
 import type { PlannedEdit, PlanRequest, Refusal } from './plan-contract.js';
 import type { Users } from './reach.js';
 import type { Repository } from './repository.js';
-import type { Hit, Resolution } from './resolve.js';
+import type { Resolution } from './resolve.js';
 import { type LocatedUpdate, locateUpdates } from './upgrade-spec.js';
 
 /**

@@ -1,6 +1,7 @@
 import type { PlanedSplice } from './commits.js';
 import type { FleetMember } from './fleet.js';
 import type { Item } from './flux.js';
+import type { Hit } from './hit.js';
 import type { Insertion } from './insert.js';
 import { insertInto } from './insert.js';
 import { get, isMap, itemsAt, textAt } from './node.js';
@@ -8,7 +9,7 @@ import type { Change, PlanRequest, Refusal } from './plan-contract.js';
 import type { Users } from './reach.js';
 import { usersOf } from './reach.js';
 import type { Repository } from './repository.js';
-import type { Hit, Resolution } from './resolve.js';
+import type { Resolution } from './resolve.js';
 import type { Resource } from './resource.js';
 import { dirOf } from './tree.js';
 

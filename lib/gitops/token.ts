@@ -86,6 +86,8 @@ function literal(
 export function scalarToken(node: ScalarNode, from = 0, to = node.text.length): Token | string {
   const { origin } = node;
   if (!origin) return 'it is made by a generator or a transformer, and has no bytes of its own';
+  if (origin.source.sealed)
+    return `${origin.source.file} is signed by SOPS as a whole, and only SOPS can change it`;
   const quotes = node.style === 'single' || node.style === 'double' ? 1 : 0;
   const raw = origin.source.text.slice(origin.start + quotes, origin.end - quotes);
   if (raw !== node.text)

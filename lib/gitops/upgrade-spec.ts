@@ -220,6 +220,7 @@ function isLent(root: Node | undefined, keys: readonly (string | number)[]): boo
 }
 
 function replacement(document: SourceDocument, node: ScalarNode, update: SpecUpdate): LocatedUpdate | string {
+  if (document.sealed) return 'stands in a file that SOPS signs as a whole; change it with SOPS';
   const origin = node.origin;
   const range = origin && fileRange(origin);
   if (!origin || !range) return 'its bytes in the file are not certain';
@@ -248,6 +249,7 @@ function creation(
   let depth = keys.length - 1;
   while (depth > 0 && walk(document.root, keys.slice(0, depth)) === undefined) depth--;
   const rest = keys.slice(depth);
+  if (document.sealed) return 'would stand in a file that SOPS signs as a whole; change it with SOPS';
   if (isLent(document.root, keys.slice(0, depth))) return 'its parent comes from an alias or a merge key';
   if (rest.some((key) => typeof key === 'number')) return 'a list item cannot be created';
   const names = rest.map((key) => escapeForYaml(String(key)));

@@ -318,3 +318,15 @@ describe('Flux', () => {
     ]);
   });
 });
+
+describe('doubt is passed on', () => {
+  it('from a Flux Kustomization that something unread may change, to what it applies', () => {
+    const found = resolve({
+      'clusters/a/kustomization.yaml':
+        'resources: [istio.yaml]\npatches:\n- path: gone.yaml\n  target: {kind: Kustomization}\n',
+      'clusters/a/istio.yaml': fluxKustomization('istio', 'infra'),
+      'infra/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
+    });
+    expect(found).toMatchObject({ class: 'cannot-tell', reason: expect.stringContaining('gone.yaml') });
+  });
+});
