@@ -80,7 +80,9 @@ export function healthReport(reports: readonly ClusterReport[]): string {
     .filter(({ n }) => n > 0)
     .map(({ verdict, n }) => `${sign(verdict)}: ${n}`);
   const notPassed = reports.filter((report) => report.verdict !== 'passed');
-  const parts = [`${reports.length} ${reports.length === 1 ? 'cluster' : 'clusters'} checked. ${counts.join(' · ')}`];
+  const parts = [
+    `${reports.length} ${reports.length === 1 ? 'cluster' : 'clusters'} checked. ${counts.join(' · ')}`,
+  ];
   if (notPassed.length > 0) parts.push(evidenceTable(notPassed));
   if (reports.length <= MAX_ROWS) parts.push(details('All checks', bounded(reports.map(oneReport), '\n')));
   return parts.join('\n\n');
