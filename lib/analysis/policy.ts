@@ -46,11 +46,19 @@ export function parsePolicy(raw: unknown, file = 'policy'): Policy {
   return { validation: validation.data!, overrides: parsed.data!.metrics };
 }
 
+/** A recording's metric as it is judged. */
+export interface ReplayedMetric extends SoakMetric {
+  /** What a whole is in its unit: 1, or 100 for percent. */
+  readonly whole: 1 | 100;
+  /** Its values are shares of what went well: `whole` less the value is judged. */
+  readonly complement: boolean;
+}
+
 /**
  * Limits of a recording's metrics. A header tells name, unit and direction; the kind follows from them, and the
  * limits from the kind. Absolute limits are not guessed: a recording does not say what its SLO was.
  */
-export function policyMetrics(policy: Policy, header: RecordingHeader): SoakMetric[] {
+export function policyMetrics(policy: Policy, header: RecordingHeader): ReplayedMetric[] {
   const unknown = Object.keys(policy.overrides).find(
     (name) => !header.metrics.some((one) => one.name === name),
   );
@@ -61,18 +69,28 @@ export function policyMetrics(policy: Policy, header: RecordingHeader): SoakMetr
     .filter((metric) => !policy.overrides[metric.name]?.ignore)
     .map((metric) => {
       const own = policy.overrides[metric.name] ?? {};
-      const kind = own.kind ?? kindOf(metric.name, metric.unit);
-      const limits = limitsOf(kind, policy.validation.thresholds);
+      const kind = own.kind ?? kindOf(metric);
+      const limits = limitsOf(kind, metric.direction, policy.validation.thresholds);
       const floor = own.floor ?? limits.floor;
+      const whole = isPercent(metric.unit) ? 100 : 1;
+      const complement = isServedShare(metric);
+      if (own.maximum !== undefined && metric.direction === 'lower-is-worse') {
+        throw new UsageError(
+          `metrics.${metric.name}.maximum: ${metric.name} is worse when it falls, so a maximum cannot fail it; use increase_percent or gross_percent`,
+        );
+      }
       return {
         ...metric,
+        ...(complement ? FAILED_SHARE : {}),
+        whole,
+        complement,
         kind,
         increasePercent: own.increase_percent ?? limits.increasePercent,
         grossPercent: own.gross_percent ?? limits.grossPercent,
         ...(own.maximum === undefined ? {} : { maximum: own.maximum }),
         ...(floor === undefined
           ? {}
-          : { floor: floor * (kind === 'error-rate' && isPercent(metric.unit) ? 100 : 1) }),
+          : { floor: own.floor === undefined && kind === 'error-rate' ? floor * whole : floor }),
       };
     });
 }
@@ -88,13 +106,28 @@ export function policySettings(policy: Policy, intervalMs: number): SoakSettings
   };
 }
 
-export function isPercent(unit: string): boolean {
+function isPercent(unit: string): boolean {
   return /^(%|percent|pct)$/i.test(unit);
 }
 
-function kindOf(name: string, unit: string): SoakMetric['kind'] {
-  const isShare = isPercent(unit) || /^(share|ratio|fraction|rate|1|)$/i.test(unit);
-  if (/error|fail|5xx|reject|denied/i.test(name)) return isShare ? 'error-rate' : 'control-plane';
+function isShare(unit: string): boolean {
+  return isPercent(unit) || /^(share|ratio|fraction|rate|1|)$/i.test(unit);
+}
+
+/**
+ * A share of what went well (success rate, availability): a fall from 0.999 to 0.99 is one percent of it and ten
+ * times the failures, so its complement is judged. A recording's values are turned over as they are read.
+ */
+function isServedShare(metric: RecordingHeader['metrics'][number]): boolean {
+  return metric.direction === 'lower-is-worse' && isShare(metric.unit);
+}
+
+const FAILED_SHARE = { unit: 'not served', direction: 'higher-is-worse' } as const;
+
+function kindOf(metric: RecordingHeader['metrics'][number]): SoakMetric['kind'] {
+  const { name, unit } = metric;
+  if (isServedShare(metric)) return 'error-rate';
+  if (/error|fail|5xx|reject|denied/i.test(name)) return isShare(unit) ? 'error-rate' : 'control-plane';
   if (/cpu|mem|bytes|core|[kmg]i?b$/i.test(`${name} ${unit}`)) return 'resource';
   if (/^(ms|s|us|µs|ns|sec|seconds?|milliseconds?)$/i.test(unit) || /latency|duration|\bp\d\d/i.test(name)) {
     return 'latency';
@@ -104,18 +137,22 @@ function kindOf(name: string, unit: string): SoakMetric['kind'] {
 
 function limitsOf(
   kind: SoakMetric['kind'],
+  direction: SoakMetric['direction'],
   thresholds: Validation['thresholds'],
 ): { increasePercent: number; grossPercent: number; floor?: number } {
   const resource = thresholds.resource_increase_percent;
+  const service = {
+    increasePercent: thresholds.latency_increase_percent,
+    grossPercent: thresholds.latency_gross_percent,
+  };
   switch (kind) {
     case 'latency':
-      return {
-        increasePercent: thresholds.latency_increase_percent,
-        grossPercent: thresholds.latency_gross_percent,
-      };
+      return service;
     case 'error-rate':
       return { increasePercent: 50, grossPercent: 100, floor: thresholds.error_rate_max / 10 };
     default:
+      // What is worse when it falls (throughput, an Apdex) is the service itself, not what it costs.
+      if (direction === 'lower-is-worse') return service;
       return { increasePercent: resource, grossPercent: 2 * resource };
   }
 }

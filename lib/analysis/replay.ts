@@ -1,8 +1,8 @@
 import { UsageError } from '../domain/errors.js';
 import type { Verdict } from '../domain/verdict.js';
-import { isPercent, type Policy, policyMetrics, policySettings } from './policy.js';
+import { type Policy, policyMetrics, policySettings, type ReplayedMetric } from './policy.js';
 import { parseHeader, parseLine, type RecordingHeader, type RecordingLine } from './recording.js';
-import type { Point, SoakJudgement, SoakMetric } from './soak.js';
+import type { Point, SoakJudgement } from './soak.js';
 import { prepareBaseline } from './soak-baseline.js';
 import { advanceSoak, createSoak, type Soak } from './soak-engine.js';
 import { concludeSoak } from './soak-verdict.js';
@@ -37,7 +37,7 @@ export async function replayRecording(
   policy: Policy,
 ): Promise<ReplayResult> {
   let header: RecordingHeader | undefined;
-  let metrics = new Map<string, SoakMetric>();
+  let metrics = new Map<string, ReplayedMetric>();
   let replay: Replay | undefined;
   const baseline: Growing = new Map();
   let number = 0;
@@ -72,7 +72,7 @@ interface Replay {
 
 function begin(
   header: RecordingHeader,
-  metrics: ReadonlyMap<string, SoakMetric>,
+  metrics: ReadonlyMap<string, ReplayedMetric>,
   baseline: Growing,
   policy: Policy,
 ): Replay {
@@ -125,7 +125,7 @@ function isDue(soak: Soak, at: number, minimumMs: number): boolean {
   return soak.failure !== undefined || at - soak.prepared.input.startedAt >= minimumMs;
 }
 
-function keep(series: Growing, line: RecordingLine, metrics: ReadonlyMap<string, SoakMetric>): void {
+function keep(series: Growing, line: RecordingLine, metrics: ReadonlyMap<string, ReplayedMetric>): void {
   const metric = metrics.get(line.metric);
   if (!metric) return;
   const key = `${line.metric}\n${line.cluster}`;
@@ -135,9 +135,10 @@ function keep(series: Growing, line: RecordingLine, metrics: ReadonlyMap<string,
     series.set(key, one);
   }
   // Counts need a share; an error rate in percent is one, times a hundred: its requests shrink instead.
-  const scale = metric.kind === 'error-rate' && isPercent(metric.unit) ? 100 : 1;
+  const scale = metric.kind === 'error-rate' ? metric.whole : 1;
   const requests = line.requests === undefined ? undefined : line.requests / scale;
-  one.points.push({ t: line.t, value: line.value, ...(requests === undefined ? {} : { requests }) });
+  const value = metric.complement && line.value !== null ? metric.whole - line.value : line.value;
+  one.points.push({ t: line.t, value, ...(requests === undefined ? {} : { requests }) });
 }
 
 /** The usual distance between two points of one series of the baseline. */

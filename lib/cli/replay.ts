@@ -65,7 +65,9 @@ async function readPolicy(file: string | undefined, io: Io): Promise<Policy> {
 
 function lineOf(result: ReplayResult): string {
   const when = result.decidedAt ? `at ${result.decidedAt}, ` : '';
-  return `${result.file}: ${result.verdict} ${when}after ${result.pointsAfterChange} measurements: ${result.reasons[0]}`;
+  // Without a decision the first reason only says so; the second says why.
+  const why = result.reasons.slice(0, result.decidedAt ? 1 : 2).join('; ');
+  return `${result.file}: ${result.verdict} ${when}after ${result.pointsAfterChange} measurements: ${why}`;
 }
 
 function summaryOf(summary: ReplaySummary): string {

@@ -110,6 +110,36 @@ describe('replayRecording', () => {
   });
 
   it.each([
+    ['success_rate', 'ratio', (value: number) => 1 - value, 'error_rate', 3],
+    ['availability', '%', (value: number) => 100 - 100 * value, 'error_rate', 3],
+    ['throughput', 'req/s', (value: number) => 100 / value, 'latency_p99', 2],
+    ['apdex', 'points', (value: number) => 1 / value, 'latency_p99', 1.3],
+  ])('judges %s, in %s, which is worse when it falls', async (name, unit, turn, source, factor) => {
+    const turned = (lines: string[]): string[] => {
+      const [header, ...body] = lines.map((line) => JSON.parse(line));
+      const own = header.metrics.find((metric: { name: string }) => metric.name === source);
+      Object.assign(own, { name, unit, direction: 'lower-is-worse' });
+      const moved = body.map((line) =>
+        line.metric === source ? { ...line, metric: name, value: turn(line.value) } : line,
+      );
+      return [header, ...moved].map((line) => JSON.stringify(line));
+    };
+    const harm = { metric: source, clusters: ['upgraded-1'], factor, from: 0, minutes: 61 };
+    const healthy = await replayRecording('h', turned(recording(rollout)), policy);
+    expect(healthy.verdict).toBe('passed');
+    const harmed = await replayRecording('i', turned(recording(rollout, changed(rollout, harm))), policy);
+    expect(harmed).toMatchObject({ verdict: 'failed', metric: name, cluster: 'upgraded-1' });
+    expect(harmed.pointsAfterChange).toBeLessThanOrEqual(factor < 2 ? 15 : 5);
+    const better = { ...harm, factor: 1 / factor };
+    const improved = await replayRecording('j', turned(recording(rollout, changed(rollout, better))), policy);
+    expect(improved.verdict).toBe('passed');
+    const limit = parsePolicy({ metrics: { [name]: { maximum: 1 } } });
+    await expect(replayRecording('k', turned(recording(rollout)), limit)).rejects.toThrow(
+      `metrics.${name}.maximum`,
+    );
+  });
+
+  it.each([
     [['{"kind":"something"}'], 'f:1: not a rollout recording'],
     [[], 'f: empty'],
     [['not json'], 'f:1: not JSON'],
