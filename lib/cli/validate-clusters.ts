@@ -1,19 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { STSClient } from '@aws-sdk/client-sts';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { createClusterAccess, type EksClusterAccess } from '../adapters/eks/cluster-access.js';
 import { openConnection } from '../adapters/kubernetes/connection.js';
 import type { Secrets } from '../adapters/secrets.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { parseJson } from '../adapters/shared/http.js';
+import {
+  clusterRbac,
+  type Permission,
+  permissionName,
+  permissionsOf,
+} from '../config/cluster-permissions.js';
 import type { Config } from '../config/schema.js';
 import type { Cluster } from '../domain/cluster.js';
 import { TerminalError } from '../domain/errors.js';
 import type { Registry } from '../ports/registry.js';
 import type { Probe } from './validate.js';
-
-const RBAC = new URL('../../deploy/cluster-rbac.yaml', import.meta.url);
 
 /** One probe for each cluster, under its own role as the functions would; one that fails when there are none. */
 export async function clusterProbes(
@@ -23,9 +25,11 @@ export async function clusterProbes(
   batch: string | undefined,
 ): Promise<Probe[]> {
   const { external_id_secret: externalId, region } = config.aws;
+  const sts = new STSClient(awsClientOptions({ region }));
   const access = createClusterAccess({
-    sts: new STSClient(awsClientOptions({ region })),
-    now: Date.now,
+    sts,
+    // EKS judges a token's age by AWS's clock. The SDK has seen that one when it assumed the role.
+    now: () => Date.now() + sts.config.systemClockOffset,
     ...(externalId ? { externalId: () => secrets.value(externalId, 'external_id') } : {}),
   });
   const clusters = batch ? await registry.batch(batch) : await registry.all();
@@ -38,51 +42,11 @@ export async function clusterProbes(
       },
     ];
   }
-  const wanted = wantedPermissions(readFileSync(RBAC, 'utf8'));
+  const wanted = permissionsOf(clusterRbac());
   return clusters.map((cluster) => ({
     part: cluster.cluster_id,
     look: () => lookAtCluster(cluster, access, wanted),
   }));
-}
-
-export interface Permission {
-  readonly verb: string;
-  readonly group: string;
-  readonly resource: string;
-  readonly subresource?: string;
-  readonly namespace?: string;
-}
-
-/** What deploy/cluster-rbac.yaml grants, one by one. */
-export function wantedPermissions(manifest: string): Permission[] {
-  const rule = z.object({
-    apiGroups: z.array(z.string()).default([]),
-    resources: z.array(z.string()).default([]),
-    verbs: z.array(z.string()),
-  });
-  const role = z.object({
-    metadata: z.object({ namespace: z.string().optional() }),
-    rules: z.array(rule).default([]),
-  });
-  return parseAllDocuments(manifest).flatMap((document) => {
-    const { metadata, rules } = role.parse(document.toJS());
-    return rules.flatMap(({ apiGroups, resources, verbs }) =>
-      verbs.flatMap((verb) =>
-        apiGroups.flatMap((group) =>
-          resources.map((name) => {
-            const [resource = '', subresource] = name.split('/');
-            return {
-              verb,
-              group,
-              resource,
-              ...(subresource ? { subresource } : {}),
-              ...(metadata.namespace ? { namespace: metadata.namespace } : {}),
-            };
-          }),
-        ),
-      ),
-    );
-  });
 }
 
 const kubeconfigShape = z.object({
@@ -111,7 +75,7 @@ async function lookAtCluster(
   try {
     const missing: string[] = [];
     for (const permission of wanted) {
-      const what = `ask whether we may ${nameOf(permission)}`;
+      const what = `ask whether we may ${permissionName(permission)}`;
       const { status, body } = await connection.send(
         'POST',
         '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
@@ -122,14 +86,17 @@ async function lookAtCluster(
           body: JSON.stringify({
             apiVersion: 'authorization.k8s.io/v1',
             kind: 'SelfSubjectAccessReview',
-            spec: { resourceAttributes: permission },
+            spec:
+              'path' in permission
+                ? { nonResourceAttributes: permission }
+                : { resourceAttributes: permission },
           }),
         },
       );
       if (status !== 201 && status !== 200) {
         throw new TerminalError(`Cannot ${what}: HTTP ${status}; Kubernetes ${version} does answer`);
       }
-      if (!review.parse(parseJson(body, what)).status.allowed) missing.push(nameOf(permission));
+      if (!review.parse(parseJson(body, what)).status.allowed) missing.push(permissionName(permission));
     }
     if (missing.length === 0) return `Kubernetes ${version}, all ${wanted.length} permissions`;
     throw new TerminalError(
@@ -138,8 +105,4 @@ async function lookAtCluster(
   } finally {
     connection.close();
   }
-}
-
-function nameOf({ verb, resource, subresource, namespace }: Permission): string {
-  return `${verb} ${resource}${subresource ? `/${subresource}` : ''}${namespace ? ` in ${namespace}` : ''}`;
 }

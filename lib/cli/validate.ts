@@ -18,7 +18,8 @@ import { clusterProbes } from './validate-clusters.js';
 /** One line of the answer. A problem says what is wrong and what to do. */
 interface Finding {
   readonly part: string;
-  readonly ok: boolean;
+  /** Undefined: it was not looked at. */
+  readonly ok?: boolean;
   readonly detail: string;
 }
 
@@ -27,6 +28,13 @@ export interface Probe {
   /** Resolves to what was found; throws with what is wrong. */
   readonly look: () => Promise<string>;
 }
+
+const WORDS = new Map([
+  [true, 'ok'],
+  [false, 'FAIL'],
+  [undefined, '-'],
+]);
+const NO_WEBHOOK = "not looked at: give --webhook-url, the stack's output WebhookUrl";
 
 /** Looked at at the same time. */
 const AT_ONCE = 8;
@@ -59,6 +67,7 @@ async function validate(program: Command, io: Io, options: Options): Promise<voi
   const secrets = createSecrets({ client, now: Date.now });
   if (options.checkConnectivity) {
     findings.push(...(await lookAll(connectivity(config, secrets, io, given, options.webhookUrl))));
+    if (!options.webhookUrl) findings.push({ part: 'webhook', detail: NO_WEBHOOK });
   }
   if (options.checkPermissions) {
     findings.push(
@@ -68,12 +77,12 @@ async function validate(program: Command, io: Io, options: Options): Promise<voi
   io.out(
     table(
       ['PART', '', 'WHAT'],
-      findings.map(({ part, ok, detail }) => [part, ok ? 'ok' : 'FAIL', detail.replaceAll('\n', ' ')]),
+      findings.map(({ part, ok, detail }) => [part, WORDS.get(ok)!, detail.replaceAll('\n', ' ')]),
     ),
   );
-  const bad = findings.filter(({ ok }) => !ok).length;
+  const bad = findings.filter(({ ok }) => ok === false).length;
   if (bad === 0) return;
-  io.err(`guard: ${bad} of ${findings.length} do not work`);
+  io.err(`guard: ${bad} of ${findings.filter(({ ok }) => ok !== undefined).length} do not work`);
   io.exit(EXIT.failed);
 }
 

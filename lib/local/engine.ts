@@ -152,7 +152,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       region,
       identities,
       json: services,
-      sts: createSts({ identities, account }),
+      sts: createSts({ identities, account, now }),
       eks: createEks({ accounts, identities, account }),
       lambda: createLambdaApi(functions),
       httpApi: createHttpApi({

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Command } from 'commander';
 import type { Io } from '../../lib/cli/io.js';
 import { register as registerValidate } from '../../lib/cli/validate.js';
-import { wantedPermissions } from '../../lib/cli/validate-clusters.js';
 import { register } from '../../lib/cli/webhook.js';
 import type { Engine } from '../../lib/local/engine.js';
 import { type HttpFake, startHttpFake } from '../support/http-fake.js';
@@ -158,27 +157,5 @@ describe('guard validate', () => {
     const { out, code } = await run(['validate', '--check-permissions', '--batch', 'test']);
     expect(out).toMatch(/clusters +FAIL +batch test has no clusters: guard registry import FILE/);
     expect(code).toBe(1);
-  });
-
-  it('asks a cluster for what the manifest grants, subresources and namespaces apart', () => {
-    const manifest = `
-metadata: { name: guard, namespace: istio-system }
-rules: [{ apiGroups: [''], resources: [pods/portforward], verbs: [get, create] }]
----
-metadata: { name: guard }
-rules: [{ nonResourceURLs: [/version], verbs: [get] }]
----
-metadata: { name: guard }
-roleRef: {}`;
-    const portforward = {
-      group: '',
-      resource: 'pods',
-      subresource: 'portforward',
-      namespace: 'istio-system',
-    };
-    expect(wantedPermissions(manifest)).toEqual([
-      { verb: 'get', ...portforward },
-      { verb: 'create', ...portforward },
-    ]);
   });
 });

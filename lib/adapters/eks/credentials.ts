@@ -36,9 +36,7 @@ export function createAssumedRoles(options: {
         new AssumeRoleCommand({ RoleArn: role, RoleSessionName: sessionName(cluster), ExternalId }),
       );
       if (!given?.AccessKeyId || !given.SecretAccessKey || !given.SessionToken) {
-        throw new RetryableError(
-          `Cannot assume role ${role} for cluster ${cluster}: STS gave no credentials`,
-        );
+        throw new RetryableError(`Cannot assume role ${role}: STS gave no credentials`);
       }
       registerSecret(given.SecretAccessKey);
       registerSecret(given.SessionToken);
@@ -51,12 +49,12 @@ export function createAssumedRoles(options: {
     } catch (error) {
       if (/^AccessDenied/.test((error as Error).name)) {
         throw new TerminalError(
-          `Cannot assume role ${role} for cluster ${cluster}: access denied. Check that the role exists, that its ` +
+          `Cannot assume role ${role}: access denied. Check that the role exists, that its ` +
             `trust policy names GUARD's role, and that the external id ${ExternalId ? 'is the one it asks for' : 'is configured, if it asks for one (aws.external_id_secret)'}`,
           { cause: error, context: { role, cluster } },
         );
       }
-      throw toGuardError(error, `assume role ${role} for cluster ${cluster}`);
+      throw toGuardError(error, `assume role ${role}`);
     }
   }
 

@@ -5,7 +5,7 @@ import type { AwsCall, Reply } from './protocol.js';
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
 /** STS speaks the Query protocol: a form in, XML out. */
-export function createSts(options: { identities: Identities; account: string }) {
+export function createSts(options: { identities: Identities; account: string; now: () => number }) {
   function assumeRole(form: URLSearchParams): string {
     const roleArn = required(form, 'RoleArn');
     const sessionName = required(form, 'RoleSessionName');
@@ -53,7 +53,9 @@ export function createSts(options: { identities: Identities; account: string }) 
         );
       }
       const body = `<${action}Response xmlns="${NAMESPACE}"><${action}Result>${result}</${action}Result><ResponseMetadata><RequestId>${call.requestId}</RequestId></ResponseMetadata></${action}Response>`;
-      return { status: 200, headers: { 'content-type': 'text/xml' }, body };
+      // By this header a command in another process learns of the simulated time that EKS tokens are judged by.
+      const date = new Date(options.now()).toUTCString();
+      return { status: 200, headers: { 'content-type': 'text/xml', date }, body };
     },
   };
 }

@@ -1,13 +1,18 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { eksNameOf } from '../../domain/cluster.js';
 import type { SimulatedCluster } from '../clusters/cluster.js';
+import { statusOf } from './reply.js';
 import { isSignedFor, readToken } from './token.js';
 
-/** The status with which a caller is refused, or `undefined`. */
+/** The role with an access entry is in the group `guard`. */
+export type Caller = 'admin' | 'guard';
+
+/** Who calls, or the status with which the call is refused. */
 export type Authenticate = (
   cluster: SimulatedCluster,
   authorization: string | undefined,
-) => 401 | 403 | undefined;
+) => Caller | 401 | 403;
 
 /** Who has an access key; with its secret the token's signature is verified too. */
 export type Identify = (
@@ -49,11 +54,20 @@ export function createAuthenticate(options: {
     if (authorization === undefined) return 403;
     const token = /^Bearer (\S+)$/.exec(authorization)?.[1];
     if (token === undefined) return 401;
-    if (same(token, options.adminToken(cluster.cluster_id))) return undefined;
+    if (same(token, options.adminToken(cluster.cluster_id))) return 'admin';
     const key = keyOf(token, eksNameOf(cluster));
     const role = key === undefined ? undefined : options.identify(key)?.roleArn;
-    return role !== undefined && role === cluster.aws_role_arn ? undefined : 401;
+    return role !== undefined && role === cluster.aws_role_arn ? 'guard' : 401;
   };
+}
+
+/** `kubectl --as=x --as-group=guard`: administrators may act as any other; of the others only our group counts. */
+export function impersonated({ headers }: IncomingMessage): Caller {
+  if (headers['impersonate-user'] === undefined) return 'admin';
+  const groups = [headers['impersonate-group'] ?? []].flat().join(', ').split(/,\s*/);
+  if (groups.includes('system:masters')) return 'admin';
+  if (groups.includes('guard')) return 'guard';
+  throw statusOf(403);
 }
 
 function same(a: string, b: string): boolean {

@@ -3,10 +3,12 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import type { Permission } from '../../config/cluster-permissions.js';
 import type { SimulatedCluster } from '../clusters/cluster.js';
 import { within } from '../clusters/faults.js';
 import type { World } from '../world.js';
-import { type Authenticate, createAuthenticate, type Identify } from './authenticate.js';
+import { type Caller, createAuthenticate, type Identify, impersonated } from './authenticate.js';
+import { askedBy, createAuthorizer, forbidden, REVIEWS } from './authorize.js';
 import type { Certificates } from './certificates.js';
 import { discover } from './discovery.js';
 import { PROTOCOLS, servePortForward } from './port-forward.js';
@@ -14,15 +16,19 @@ import { find, read } from './read.js';
 import { ApiError, type Reply, statusOf, unknownPath } from './reply.js';
 import { type Route, routeOf } from './route.js';
 import { watch } from './watch.js';
+import { bodyOf, fail, refuse, send, Unreachable } from './wire.js';
 import { patch, remove } from './write.js';
 
 /** A request that the API servers have seen. */
 export interface SeenRequest {
   readonly cluster: string;
-  /** As in RBAC: get, list, watch, patch, delete; `create` on `pods/portforward` is seen as `get`. */
+  readonly caller: Caller;
+  /** As in RBAC: get, list, watch, patch, delete, create. */
   readonly verb: string;
   /** `pods`, `pods/portforward`, `helmreleases.helm.toolkit.fluxcd.io`; `/version` for what is no resource. */
   readonly resource: string;
+  /** Where only one was asked for. */
+  readonly namespace?: string;
   /** Path and query at the cluster's API. */
   readonly url: string;
 }
@@ -52,6 +58,7 @@ const PREFIX = /^\/clusters\/([^/?]+)(\/[^?]*)?(?:\?(.*))?$/;
 export async function serveKubernetes(options: KubernetesOptions): Promise<KubernetesFace> {
   const { world, clusters, certificates } = options;
   const authenticate = createAuthenticate({ ...options, now: () => world.clock.now() });
+  const authorizer = createAuthorizer(world);
   const requests: SeenRequest[] = [];
   const watches = new Set<() => void>();
   const counters = { served: 0, continued: 0 };
@@ -73,18 +80,25 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const { cluster, path, query } = await enter(request);
+      const { cluster, caller, path, query } = await enter(request);
       const accept = request.headers.accept ?? '';
       const discovered =
         request.method === 'GET' ? discover(path, accept, cluster.kubernetesVersion) : undefined;
       if (discovered !== undefined) {
-        note(cluster, 'get', path, request);
+        note(cluster, caller, { verb: 'get', resource: path }, request);
+        // Everybody who is known may ask what is served, but the version's permission is in our own role.
+        if (path === '/version') authorize(cluster, caller, { verb: 'get', path });
         send(response, discovered);
+        return;
+      }
+      if (request.method === 'POST' && path === REVIEWS) {
+        note(cluster, caller, { verb: 'create', resource: REVIEWED }, request);
+        send(response, authorizer.review(cluster, caller, await bodyOf(request)));
         return;
       }
       const route = routeOf(path);
       const watching = request.method === 'GET' && ['1', 'true'].includes(query.get('watch') ?? '');
-      note(cluster, verbOf(request.method, route, watching), nameOf(route), request);
+      admit(cluster, caller, verbOf(request.method, route, watching), route, request);
       if (watching) {
         const end = watch(cluster, route, response, { query, accept, now: () => world.clock.now() });
         watches.add(end);
@@ -114,9 +128,15 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
     const status = faults.status;
     if (typeof status === 'number') throw statusOf(status);
     if (status !== undefined && within(status, minutes)) throw statusOf(status.code);
-    check(authenticate, cluster, request);
+    const caller = authenticate(cluster, request.headers.authorization);
+    if (typeof caller === 'number') throw statusOf(caller);
     cluster.advance(world.clock.now());
-    return { cluster, path, query: new URLSearchParams(query) };
+    return {
+      cluster,
+      caller: caller === 'admin' ? impersonated(request) : caller,
+      path,
+      query: new URLSearchParams(query),
+    };
   }
 
   async function answer(
@@ -146,7 +166,7 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
         });
       }
       case 'PATCH': {
-        const body = await textOf(request);
+        const body = (await bodyOf(request)).toString();
         const contentType = request.headers['content-type'] ?? '';
         if (!dryRun) {
           // Tried first without effect, so that the log holds nothing that was refused.
@@ -184,9 +204,9 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
 
   async function forward(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
-      const { cluster, path, query } = await enter(request);
+      const { cluster, caller, path, query } = await enter(request);
       const route = routeOf(path);
-      note(cluster, verbOf('GET', route, false), nameOf(route), request);
+      admit(cluster, caller, verbOf('GET', route, false), route, request);
       if (route.subresource !== 'portforward') throw unknownPath();
       const pod = find(cluster, { ...route }).object;
       const port = Number(query.get('ports'));
@@ -214,9 +234,34 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
     }
   }
 
-  function note(cluster: SimulatedCluster, verb: string, resource: string, { url = '' }: IncomingMessage) {
+  /** Notes what a request asks for and refuses what its caller may not do. @throws ApiError 403 */
+  function admit(
+    cluster: SimulatedCluster,
+    caller: Caller,
+    verb: string,
+    route: Route,
+    request: IncomingMessage,
+  ): void {
+    for (const asked of askedBy(verb, route, cluster.kubernetesVersion)) {
+      const { namespace } = route;
+      const seen = { verb: asked.verb, resource: nameOf(route), ...(namespace ? { namespace } : {}) };
+      note(cluster, caller, seen, request);
+      authorize(cluster, caller, asked, route.name);
+    }
+  }
+
+  function authorize(cluster: SimulatedCluster, caller: Caller, asked: Permission, name?: string): void {
+    if (!authorizer.may(cluster, caller, asked)) throw forbidden(asked, name);
+  }
+
+  function note(
+    cluster: SimulatedCluster,
+    caller: Caller,
+    seen: Pick<SeenRequest, 'verb' | 'resource' | 'namespace'>,
+    { url = '' }: IncomingMessage,
+  ) {
     const own = url.replace(/^\/clusters\/[^/?]+/, '');
-    requests.push({ cluster: cluster.cluster.cluster_id, verb, resource, url: own });
+    requests.push({ cluster: cluster.cluster.cluster_id, caller, ...seen, url: own });
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -246,13 +291,7 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
   };
 }
 
-/** The connection is to be dropped. */
-class Unreachable extends Error {}
-
-function check(authenticate: Authenticate, cluster: SimulatedCluster, request: IncomingMessage): void {
-  const refusal = authenticate(cluster, request.headers.authorization);
-  if (refusal !== undefined) throw statusOf(refusal);
-}
+const REVIEWED = 'selfsubjectaccessreviews.authorization.k8s.io';
 
 /** A pod's port through the API server's proxy: debug endpoints want credentials there, and get none. */
 function proxied(cluster: SimulatedCluster, route: Route): Reply {
@@ -282,42 +321,4 @@ function pathOf(request: IncomingMessage): string {
 
 function every(nth: number | undefined, count: number): boolean {
   return nth !== undefined && nth > 0 && count % nth === 0;
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
-}
-
-function send(
-  response: ServerResponse,
-  { status, body, contentType = 'application/json', headers }: Reply,
-): void {
-  response.writeHead(status, {
-    'content-type': contentType,
-    'content-length': Buffer.byteLength(body),
-    ...headers,
-  });
-  response.end(body);
-}
-
-function fail(response: ServerResponse, error: unknown): void {
-  if (error instanceof Unreachable) response.destroy();
-  else send(response, error instanceof ApiError ? error.reply : internal(error));
-}
-
-function refuse(socket: Duplex, error: unknown): void {
-  if (error instanceof Unreachable) {
-    socket.destroy();
-    return;
-  }
-  const { status, body } = error instanceof ApiError ? error.reply : internal(error);
-  socket.end(
-    `HTTP/1.1 ${status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-function internal(error: unknown): Reply {
-  return new ApiError(500, 'InternalError', `the simulation failed: ${(error as Error).message}`).reply;
 }

@@ -118,7 +118,7 @@ describe('connect', () => {
     const refused = clusters.connect(CLUSTER);
     await expect(refused).rejects.toBeInstanceOf(TerminalError);
     await expect(refused).rejects.toThrow(
-      `Cannot assume role ${ROLE} for cluster eks-a: access denied. Check that the role exists, that its trust policy names GUARD's role`,
+      `Cannot assume role ${ROLE}: access denied. Check that the role exists, that its trust policy names GUARD's role`,
     );
     allow();
     await expect(clusters.connect(CLUSTER)).resolves.toBeDefined();

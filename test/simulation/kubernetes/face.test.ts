@@ -8,6 +8,7 @@ import { PassThrough } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppsV1Api, CoreV1Api, KubeConfig, PortForward } from '@kubernetes/client-node';
+import { WebSocket } from 'ws';
 import { type AwsCredentials, eksToken } from '../../../lib/adapters/eks/token.js';
 import { type SimulatedClusters, startClusters } from '../../../lib/simulation/clusters/index.js';
 import type { Scenario } from '../../../lib/simulation/scenario.js';
@@ -25,6 +26,7 @@ interface Sent {
   readonly type?: string;
   readonly body?: unknown;
   readonly cluster?: string;
+  readonly headers?: Record<string, string>;
 }
 
 describe('the Kubernetes face', () => {
@@ -52,7 +54,8 @@ describe('the Kubernetes face', () => {
   async function send(sent: Sent): Promise<{ status: number; body: any; headers: Record<string, unknown> }> {
     const cluster = sent.cluster ?? 'alpha';
     const token = sent.token === undefined ? clusters.adminToken(cluster) : sent.token;
-    const body = sent.body === undefined ? undefined : JSON.stringify(sent.body);
+    const body =
+      sent.body === undefined || Buffer.isBuffer(sent.body) ? sent.body : JSON.stringify(sent.body);
     return new Promise((resolve, reject) => {
       const request = https.request(
         `${clusters.url}/clusters/${cluster}${sent.path}`,
@@ -62,6 +65,7 @@ describe('the Kubernetes face', () => {
           headers: {
             ...(token !== null && { authorization: `Bearer ${token}` }),
             accept: sent.accept ?? 'application/json',
+            ...sent.headers,
             ...(body && {
               'content-type': sent.type ?? 'application/merge-patch+json',
               'content-length': Buffer.byteLength(body),
@@ -145,6 +149,113 @@ describe('the Kubernetes face', () => {
       ).toString();
       return `k8s-aws-v1.${Buffer.from(change(url)).toString('base64url')}`;
     }
+  });
+
+  describe('permissions', () => {
+    const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+    const guardToken = () => eksToken('alpha', 'eu-west-1', KEY, world.clock.now());
+    const may = async (spec: object, token: string | undefined = guardToken(), headers = {}) => {
+      const { status, body } = await send({
+        method: 'POST',
+        path: REVIEWS,
+        token,
+        headers,
+        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec },
+      });
+      expect({ status, body }).toMatchObject({ status: 201, body: { spec } });
+      return body.status.allowed as boolean;
+    };
+    const on = (verb: string, group: string, resource: string, more: object = {}) => ({
+      resourceAttributes: { verb, group, resource, ...more },
+    });
+
+    it('of the role are those of deploy/cluster-rbac.yaml, asked and done', async () => {
+      const forward = { subresource: 'portforward' };
+      expect(await may(on('list', '', 'pods'))).toBe(true);
+      expect(await may(on('list', '', 'pods', { namespace: 'shop' }))).toBe(true);
+      expect(await may(on('create', '', 'pods', { ...forward, namespace: 'istio-system' }))).toBe(true);
+      expect(await may(on('create', '', 'pods', { ...forward, namespace: 'shop' }))).toBe(false);
+      expect(await may(on('create', '', 'pods', forward))).toBe(false);
+      expect(await may(on('list', '', 'deployments'))).toBe(false);
+      expect(await may({ nonResourceAttributes: { verb: 'get', path: '/version' } })).toBe(true);
+      expect(await may({ nonResourceAttributes: { verb: 'get', path: '/metrics' } })).toBe(false);
+      const path = '/api/v1/namespaces/shop/pods/nope';
+      const { status, body } = await send({ method: 'DELETE', path, token: guardToken() });
+      expect([status, body.reason, body.message]).toEqual([
+        403,
+        'Forbidden',
+        'pods "nope" is forbidden: User "guard" cannot delete resource "pods" in API group "" in the namespace "shop"',
+      ]);
+      expect((await send({ method: 'DELETE', path })).status).toBe(404);
+    });
+
+    it('can be withheld in a cluster and added in all', async () => {
+      const clusterFaults = { alpha: { withheld: ['list pods', 'get /version'] } };
+      const kubernetes = { alsoAllowed: ['get services in shop'] };
+      await withFaults({ clusters: clusterFaults, kubernetes }, async () => {
+        expect(await may(on('list', '', 'pods'))).toBe(false);
+        expect(await may(on('list', '', 'nodes'))).toBe(true);
+        expect(await may(on('get', '', 'services', { namespace: 'shop' }))).toBe(true);
+        expect(await may(on('get', '', 'services'))).toBe(false);
+        expect((await send({ path: '/api/v1/pods', token: guardToken() })).body.message).toBe(
+          'pods is forbidden: User "guard" cannot list resource "pods" in API group "" at the cluster scope',
+        );
+        expect((await send({ path: '/version', token: guardToken() })).status).toBe(403);
+        expect((await send({ path: '/api/v1/pods' })).status).toBe(200);
+      });
+    });
+
+    it('are those of whom an administrator acts as', async () => {
+      const admin = clusters.adminToken('alpha');
+      const as = (group: string) => ({ 'impersonate-user': 'x', 'impersonate-group': group });
+      expect(await may(on('list', '', 'secrets'), admin)).toBe(true);
+      expect(await may(on('list', '', 'secrets'), admin, as('guard'))).toBe(false);
+      expect(await may(on('list', '', 'nodes'), admin, as('guard'))).toBe(true);
+      expect((await send({ path: '/api/v1/nodes', headers: as('others') })).status).toBe(403);
+    });
+
+    it('can be asked for in protobuf, as kubectl does', async () => {
+      const field = (number: number, bytes: string | Buffer) =>
+        Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), Buffer.from(bytes)]);
+      const spec = (verb: string) =>
+        field(1, Buffer.concat([field(2, verb), field(3, 'apps'), field(4, '*'), field(5, 'deployments')]));
+      const review = (verb: string) =>
+        Buffer.concat([
+          Buffer.from('k8s\0'),
+          field(1, field(2, 'SelfSubjectAccessReview')),
+          field(2, Buffer.concat([field(1, ''), field(2, spec(verb))])),
+        ]);
+      const ask = (body: Buffer) =>
+        send({
+          method: 'POST',
+          path: REVIEWS,
+          token: guardToken(),
+          type: 'application/vnd.kubernetes.protobuf',
+          body,
+        });
+      expect((await ask(review('patch'))).body.status.allowed).toBe(true);
+      expect((await ask(review('delete'))).body.status.allowed).toBe(false);
+      expect((await ask(Buffer.from('k8s\0\x08'))).status).toBe(400);
+      expect((await ask(Buffer.from('{}'))).status).toBe(422);
+    });
+
+    it('for a port-forward are one more in the newest versions', async () => {
+      const path = '/api/v1/namespaces/istio-system/pods/nope/portforward?ports=1';
+      const asked = async (kubernetesVersion: string) => {
+        const other = await startClusters(smallWorld({ clusters: { alpha: { kubernetesVersion } } }), {
+          identify: () => undefined,
+        });
+        const socket = new WebSocket(`${other.url.replace('https', 'wss')}/clusters/alpha${path}`, {
+          ca: other.ca,
+          headers: { authorization: `Bearer ${other.adminToken('alpha')}` },
+        });
+        await new Promise((resolve) => socket.once('error', resolve));
+        await other.stop();
+        return other.requests.map(({ verb, resource }) => `${verb} ${resource}`);
+      };
+      expect(await asked('v1.34.1')).toEqual(['get pods/portforward']);
+      expect(await asked('v1.35.0')).toEqual(['get pods/portforward', 'create pods/portforward']);
+    });
   });
 
   describe('lists', () => {
@@ -409,9 +520,17 @@ describe('the Kubernetes face', () => {
     await send({ path: '/api/v1/namespaces/shop/pods/nope' });
     await send({ path: '/apis/helm.toolkit.fluxcd.io/v2/helmreleases', cluster: 'beta' });
     expect(clusters.requests.slice(before)).toEqual([
-      { cluster: 'alpha', verb: 'get', resource: 'pods', url: '/api/v1/namespaces/shop/pods/nope' },
+      {
+        cluster: 'alpha',
+        caller: 'admin',
+        verb: 'get',
+        resource: 'pods',
+        namespace: 'shop',
+        url: '/api/v1/namespaces/shop/pods/nope',
+      },
       {
         cluster: 'beta',
+        caller: 'admin',
         verb: 'list',
         resource: 'helmreleases.helm.toolkit.fluxcd.io',
         url: '/apis/helm.toolkit.fluxcd.io/v2/helmreleases',
