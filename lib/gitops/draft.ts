@@ -48,6 +48,7 @@ class Drafter {
   private readonly changes = new Map<string, Change>();
   private readonly renames = new Map<string, { next: string; by: string }>();
   private readonly copies = new Map<string, string>();
+  private readonly words: RegExp;
 
   constructor(
     repository: Repository,
@@ -61,6 +62,7 @@ class Drafter {
     this.request = request;
     this.everyone = everyone;
     this.before = before;
+    this.words = wordsOf(request.target);
   }
 
   draft(): Draft {
@@ -133,6 +135,9 @@ class Drafter {
       if (change && 'reason' in change) this.refuse(change.reason, [id], change.hint);
       else if (change) this.add(change);
     }
+    for (const note of resolution.notes) {
+      if (this.words.test(note)) this.warnings.add(`${note}; what it would bring is not moved`);
+    }
     for (const hit of resolution.hits) {
       if (!hit.deciding && hit.role === 'tag' && hit.class === 'cannot-tell')
         this.warnings.add(`${hit.release}: ${hit.reason}; an image tag there would not move`);
@@ -202,4 +207,14 @@ class Drafter {
     }
     return reach;
   }
+}
+
+/** Names that a place of the target bears, where a name of its own stands for it and for nothing else. */
+function wordsOf({ name, components }: PlanRequest['target']): RegExp {
+  const names = [
+    name.replace(/^helm:/, ''),
+    ...components.filter((one) => !one.ambiguous).map((one) => one.chart),
+  ];
+  const words = [...new Set(names)].map((one) => one.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`(?:^|[^a-z0-9])(?:${words.join('|')})(?:$|[^a-z0-9])`, 'i');
 }

@@ -1,6 +1,6 @@
+import { type Built, Collected, type Reference } from './built.js';
 import { NO_SCOPE, postBuildScope, scopeFor } from './flux-scope.js';
 import { artifactRoot, foreignRepository } from './flux-source.js';
-import type { Built } from './kustomize.js';
 import { accumulate, build, kustomizationIn, patchesOf, renamed } from './kustomize.js';
 import { NameIndex } from './name-index.js';
 import type { Node } from './node.js';
@@ -11,7 +11,7 @@ import type { Resource } from './resource.js';
 import { isFluxKustomization, withDoubt } from './resource.js';
 import type { Scope } from './substitute.js';
 import { readText } from './substitute.js';
-import { joinPath, LIMITS } from './tree.js';
+import { clampPath, joinPath, LIMITS } from './tree.js';
 
 /** One Flux Kustomization at work: what it applies sees its variables. */
 export interface Context {
@@ -35,7 +35,9 @@ export interface RootView {
   readonly spokes: readonly Spoke[];
   /** What could not be followed, one line each. */
   readonly notes: readonly string[];
-  readonly references: readonly (Built['references'][number] & { readonly context: Context })[];
+  /** What was followed, and puts all that it brings in doubt. */
+  readonly faults: readonly string[];
+  readonly references: readonly (Reference & { readonly context: Context })[];
   /** The root node of a file's first document: values files of generated ConfigMaps. */
   readonly readFile: (path: string) => Node | undefined;
 }
@@ -56,7 +58,8 @@ class Walker {
   private readonly items: Item[] = [];
   private readonly spokes: Spoke[] = [];
   private readonly notes: string[] = [];
-  private readonly references: (Built['references'][number] & { context: Context })[] = [];
+  private readonly faults: string[] = [];
+  private readonly references: (Reference & { context: Context })[] = [];
   private readonly configs = new NameIndex();
   private readonly sources = new Map<string, Item>();
   private readonly seen = new Set<string>();
@@ -92,9 +95,9 @@ class Walker {
         `${flux.file}: the path of ${flux.name} depends on a variable that is not in this tree`,
       );
     }
-    const { root, items, spokes, notes, references, repository } = this;
+    const { root, items, spokes, notes, faults, references, repository } = this;
     const readFile = (path: string) => repository.documents(path)[0]?.root;
-    return { root, items, spokes, notes, references, readFile };
+    return { root, items, spokes, notes, faults, references, readFile };
   }
 
   private ready(waiting: { flux: Resource; parent: Context }[]): { flux: Resource; parent: Context }[] {
@@ -133,12 +136,12 @@ class Walker {
       this.notes.push(`${label} reads from ${foreign}`);
       return;
     }
-    const path = joinPath(artifact ?? '', text.replace(/^\/+/, ''));
-    if (path === undefined) {
-      this.notes.push(`${label}: path ${text} leaves the tree and is refused`);
-      return;
-    }
+    const inside = joinPath(artifact ?? '', text.replace(/^\/+/, ''));
+    const path = inside ?? clampPath(text);
+    // Flux stops `..` at the root of the repository. What decides a version must not lie on such a way.
+    const refused = inside === undefined ? [`${label}: path ${text} leaves the tree and is refused`] : [];
     if (!this.repository.isFolder(path)) {
+      this.faults.push(...refused);
       this.notes.push(`${label}: path ${text || '(empty)'} is not in this tree`);
       return;
     }
@@ -148,23 +151,21 @@ class Walker {
       return;
     }
     const context = this.contextOf(flux, parent, [...parent.via, ...flux.via, flux.file]);
-    this.take(this.applied(flux, build(this.repository, path), path), context, flux, queue);
+    const built = build(this.repository, path);
+    const whole = { ...built, refused: [...refused, ...built.refused] };
+    this.take(this.applied(flux, whole, path), context, flux, queue);
   }
 
   /** The folder's objects with the Kustomization's own components, patches, namespace and names. */
   private applied(flux: Resource, built: Built, path?: string): Built {
-    let { resources } = built;
-    const notes = [...built.notes];
-    const references = [...built.references];
+    const found = new Collected();
+    let resources = found.take(built);
     for (const entry of itemsAt(flux.node, 'spec', 'components')) {
       const dir = joinPath(path ?? this.root, isScalar(entry) ? entry.text : '');
       const file = dir === undefined ? undefined : kustomizationIn(this.repository, dir);
-      if (file) {
-        const component = accumulate(this.repository, file, resources, 1);
-        resources = component.resources;
-        notes.push(...component.notes);
-        references.push(...component.references);
-      } else {
+      if (file && dir !== undefined)
+        resources = found.take(accumulate(this.repository, file, resources, [dir], 1));
+      else {
         const doubt = `${flux.file}: a component of ${flux.name} is not in this tree, and it may change this`;
         resources = resources.map((one) => withDoubt(one, doubt));
       }
@@ -183,7 +184,7 @@ class Walker {
     // Its path, patches and variables may be others than those that are seen here.
     const doubt = flux.doubts[0];
     if (doubt !== undefined) resources = resources.map((one) => withDoubt(one, doubt));
-    return { resources, notes, references };
+    return found.with(resources);
   }
 
   private take(
@@ -193,9 +194,12 @@ class Walker {
     queue: { flux: Resource; parent: Context }[],
   ): void {
     this.notes.push(...built.notes);
+    this.faults.push(...built.refused);
+    const fault = built.refused[0];
     for (const reference of built.references) this.references.push({ ...reference, context });
     const elsewhere = flux ? kubeConfigOf(flux) : undefined;
-    for (const resource of built.resources) {
+    for (const found of built.resources) {
+      const resource = fault === undefined ? found : withDoubt(found, fault);
       const item = { resource, context };
       // A Kustomization with a kubeConfig lives here; what it applies lives there.
       const remote = elsewhere ?? (isFluxKustomization(resource) ? undefined : kubeConfigOf(resource));

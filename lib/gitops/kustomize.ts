@@ -1,3 +1,4 @@
+import { type Built, Collected, NOTHING } from './built.js';
 import { withGenerated } from './generators.js';
 import type { MapNode, Node } from './node.js';
 import { get, isMap, itemsAt, textAt, textOf } from './node.js';
@@ -7,21 +8,6 @@ import type { Repository } from './repository.js';
 import type { Resource } from './resource.js';
 import { readResources, withDoubt, withNode } from './resource.js';
 import { baseOf, dirOf, joinPath, LIMITS } from './tree.js';
-
-/** What one folder delivers. */
-export interface Built {
-  readonly resources: readonly Resource[];
-  /** What is not in this tree, and so may hide something; one line each. */
-  readonly notes: readonly string[];
-  /** References to other places that carry a version in their text: URLs and folders in `resources`. */
-  readonly references: readonly Reference[];
-}
-
-export interface Reference {
-  readonly node: Node;
-  readonly text: string;
-  readonly file: string;
-}
 
 const NAMES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
 
@@ -36,31 +22,32 @@ export function kustomizationIn(repository: Repository, dir: string): string | u
 /** `kustomize build` of a folder; a folder without a kustomization file gets the one that Flux would make. */
 export function build(repository: Repository, dir: string, depth = 0): Built {
   if (repository.builds.has(dir)) {
-    return repository.builds.get(dir) ?? nothing(`${dir || '.'} includes itself: a cycle of kustomizations`);
+    return repository.builds.get(dir) ?? failed(`${dir || '.'} includes itself: a cycle of kustomizations`);
   }
-  if (depth > LIMITS.nesting) return nothing(`${dir}: more than ${LIMITS.nesting} nested kustomizations`);
+  if (depth > LIMITS.nesting) return failed(`${dir}: more than ${LIMITS.nesting} nested kustomizations`);
   repository.builds.set(dir, undefined);
   const file = kustomizationIn(repository, dir);
-  const built = file ? accumulate(repository, file, [], depth) : generated(repository, dir, depth);
-  repository.builds.set(dir, built);
-  return built;
+  const built = file ? accumulate(repository, file, [], [dir], depth) : generated(repository, dir, depth);
+  const bounded =
+    built.resources.length > LIMITS.objects
+      ? failed(`${dir}: includes more than ${LIMITS.objects} objects; it names some folders again and again`)
+      : built;
+  repository.builds.set(dir, bounded);
+  return bounded;
 }
 
-function nothing(note: string): Built {
-  return { resources: [], notes: [note], references: [] };
+/** Flux would fail on it, or it is not followed on principle. */
+function failed(why: string): Built {
+  return { ...NOTHING, refused: [why] };
 }
 
 /** Flux: all manifests below the folder; a folder with its own kustomization file counts as one resource. */
 function generated(repository: Repository, dir: string, depth: number): Built {
   const resources: Resource[] = [];
-  const notes: string[] = [];
-  const references: Reference[] = [];
+  const found = new Collected();
   const visit = (folder: string): void => {
     if (folder !== dir && kustomizationIn(repository, folder)) {
-      const built = build(repository, folder, depth + 1);
-      resources.push(...built.resources);
-      notes.push(...built.notes);
-      references.push(...built.references);
+      resources.push(...found.take(build(repository, folder, depth + 1)));
       return;
     }
     for (const file of repository.files(folder)) {
@@ -72,40 +59,38 @@ function generated(repository: Repository, dir: string, depth: number): Built {
     }
   };
   visit(dir);
-  return { resources, notes, references };
+  return found.with(resources);
 }
 
-/** One kustomization file on top of what is there already (a component changes its parent's resources). */
+/**
+ * One kustomization file on top of what is there already (a component changes its parent's resources). `trail`:
+ * the folders that lead to it by `components`, which no cache bounds.
+ */
 export function accumulate(
   repository: Repository,
   file: string,
   incoming: readonly Resource[],
+  trail: readonly string[],
   depth: number,
 ): Built {
   const document = repository.documents(file)[0];
   const root = document?.root;
   const error = document?.errors[0];
-  if (!document || !isMap(root)) return { ...nothing(`${file} cannot be read`), resources: incoming };
-  const notes: string[] = error ? [`${file} is not valid YAML: ${error.message}`] : [];
-  const references: Reference[] = [];
-  const own: Resource[] = [];
-  for (const key of ['resources', 'bases']) {
-    for (const entry of itemsAt(root, key)) {
-      const built = includeResource(repository, file, entry, depth);
-      own.push(...built.resources);
-      notes.push(...built.notes);
-      references.push(...built.references);
-    }
+  const found = new Collected();
+  if (!document || !isMap(root)) {
+    found.notes.add(`${file} cannot be read`);
+    return found.with(incoming);
   }
+  if (error) found.notes.add(`${file} is not valid YAML: ${error.message}`);
+  const own = ['resources', 'bases'].flatMap((key) =>
+    itemsAt(root, key).flatMap((entry) => found.take(includeResource(repository, file, entry, depth))),
+  );
   let resources: readonly Resource[] = [
     ...incoming,
     ...own.map((one) => ({ ...one, via: [file, ...one.via] })),
   ];
   for (const entry of itemsAt(root, 'components')) {
-    const built = includeComponent(repository, file, entry, resources, depth);
-    resources = built.resources;
-    notes.push(...built.notes);
-    references.push(...built.references);
+    resources = found.take(includeComponent(repository, file, entry, resources, trail, depth));
   }
   resources = withGenerated(repository, file, root, resources);
   resources = transform(repository, file, root, resources);
@@ -113,7 +98,7 @@ export function accumulate(
     resources = resources.map((one) => withDoubt(one, `${file} is not valid YAML: ${error.message}`));
   for (const key of ['generators', 'transformers']) {
     if (itemsAt(root, key).length > 0) {
-      notes.push(`${file} uses ${key}, which are not followed`);
+      found.notes.add(`${file} uses ${key}, which are not followed`);
       if (key === 'transformers') {
         resources = resources.map((one) =>
           withDoubt(one, `${file} uses transformers, which may change this`),
@@ -121,7 +106,7 @@ export function accumulate(
       }
     }
   }
-  return { resources, notes, references };
+  return found.with(resources);
 }
 
 function isRemote(text: string): boolean {
@@ -130,23 +115,21 @@ function isRemote(text: string): boolean {
 
 function includeResource(repository: Repository, file: string, entry: Node, depth: number): Built {
   const text = textOf(entry);
-  if (text === undefined) return { resources: [], notes: [], references: [] };
+  if (text === undefined) return NOTHING;
   const references = /\d+\.\d+/.test(text) ? [{ node: entry, text, file }] : [];
-  if (isRemote(text)) return { resources: [], notes: [`${file}: ${text} is outside this tree`], references };
+  if (isRemote(text)) return { ...NOTHING, notes: [`${file}: ${text} is outside this tree`], references };
   const path = joinPath(dirOf(file), text);
-  if (path === undefined) {
-    return { resources: [], notes: [`${file}: ${text} leaves the tree and is refused`], references: [] };
-  }
+  if (path === undefined) return failed(`${file}: ${text} leaves the tree and is refused`);
   if (repository.text(path) !== undefined)
-    return { resources: readResources(repository, path), notes: [], references };
+    return { ...NOTHING, resources: readResources(repository, path), references };
   if (repository.isFolder(path) && path !== dirOf(file)) {
     if (!kustomizationIn(repository, path)) {
-      return { resources: [], notes: [`${file}: ${path} has no kustomization file`], references };
+      return { ...NOTHING, notes: [`${file}: ${path} has no kustomization file`], references };
     }
     const built = build(repository, path, depth + 1);
     return { ...built, references: [...references, ...built.references] };
   }
-  return { resources: [], notes: [`${file}: ${text} is not in this tree`], references };
+  return { ...NOTHING, notes: [`${file}: ${text} is not in this tree`], references };
 }
 
 function includeComponent(
@@ -154,16 +137,25 @@ function includeComponent(
   file: string,
   entry: Node,
   resources: readonly Resource[],
+  trail: readonly string[],
   depth: number,
 ): Built {
   const text = textOf(entry) ?? '';
   const path = isRemote(text) ? undefined : joinPath(dirOf(file), text);
   const inner = path === undefined ? undefined : kustomizationIn(repository, path);
-  if (inner === undefined || depth > LIMITS.nesting || inner === file) {
+  const found = new Collected();
+  if (path !== undefined && trail.includes(path)) {
+    found.refused.add(`${path || '.'} includes itself: a cycle of components`);
+  } else if (repository.countComponent() > LIMITS.components) {
+    found.refused.add(
+      `${file}: more than ${LIMITS.components} components; they include each other again and again`,
+    );
+  } else if (inner === undefined || path === undefined) {
     const doubt = `${file}: the component ${text} is not in this tree, and it may change this`;
-    return { resources: resources.map((one) => withDoubt(one, doubt)), notes: [doubt], references: [] };
-  }
-  return accumulate(repository, inner, resources, depth + 1);
+    found.notes.add(doubt);
+    return found.with(resources.map((one) => withDoubt(one, doubt)));
+  } else return accumulate(repository, inner, resources, [...trail, path], depth + 1);
+  return found.with(resources);
 }
 
 /** In kustomize's own order: strategic merges, patches, namespace, prefix and suffix, JSON6902. */

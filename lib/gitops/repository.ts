@@ -1,5 +1,5 @@
+import type { Built } from './built.js';
 import { type SourceDocument, splitDocuments } from './documents.js';
-import type { Built } from './kustomize.js';
 import type { Tree } from './tree.js';
 import { dirOf, joinPath } from './tree.js';
 
@@ -15,6 +15,7 @@ export class Repository {
   readonly memo = new Map<string, unknown>();
   private readonly parsed = new Map<string, { text: string; documents: SourceDocument[] }>();
   private readonly folders = new Map<string, { files: string[]; folders: Set<string> }>();
+  private components = 0;
   private readonly previous: Repository | undefined;
 
   constructor(tree: Tree, previous?: Repository) {
@@ -45,6 +46,12 @@ export class Repository {
       }
       this.folders.set(dir, { files: [], folders: new Set([child]) });
     }
+  }
+
+  /** How many components were included so far: they change what is there, so none of it can be kept. */
+  countComponent(): number {
+    this.components++;
+    return this.components;
   }
 
   text(path: string): string | undefined {

@@ -35,19 +35,19 @@ export function resolveMember(repository: Repository, member: FleetMember, targe
   const views = viewsOf(repository, member);
   const hits = views.views.flatMap((view) => hitsIn(view.view, view.items, target));
   const notes = [...new Set(views.views.flatMap((view) => view.view.notes))];
-  return summarize(hits, notes, views.missing, target);
+  const faults = views.views.flatMap((view) => view.view.faults);
+  return summarize(hits, notes, views.missing ?? absent([...new Set([...faults, ...notes])], target), target);
 }
 
 function summarize(
   hits: readonly Hit[],
   notes: readonly string[],
-  missing: string | undefined,
+  missing: string,
   target: TargetGitops,
 ): Resolution {
   const deciding = hits.filter((hit) => hit.deciding);
   if (deciding.length === 0) {
-    const why = missing ?? absent(notes, target);
-    return { hits, class: 'cannot-tell', reason: why, notes };
+    return { hits, class: 'cannot-tell', reason: missing, notes };
   }
   const bad = deciding.find((hit) => hit.class !== 'literal' && hit.class !== 'variable');
   if (bad) {

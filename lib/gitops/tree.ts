@@ -7,6 +7,10 @@ export const LIMITS = {
   fileCharacters: 10_000_000,
   /** Nesting of kustomizations, of Flux Kustomizations and of embedded YAML. */
   nesting: 40,
+  /** Objects that one folder delivers. */
+  objects: 50_000,
+  /** Components that are included in one tree, each as often as it is named. */
+  components: 200_000,
   /** Nesting of one YAML document. */
   yamlDepth: 150,
   /** Flux Kustomizations of one cluster. */
@@ -30,6 +34,16 @@ export function joinPath(dir: string, relative: string): string | undefined {
     if (part === '' || part === '.') continue;
     if (part !== '..') parts.push(part);
     else if (parts.pop() === undefined) return undefined;
+  }
+  return parts.join('/');
+}
+
+/** A path as Flux reads it: from the root of the repository, and never above it. */
+export function clampPath(text: string): string {
+  const parts: string[] = [];
+  for (const part of text.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
   }
   return parts.join('/');
 }

@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import { planChange, resolveFleet } from '../../lib/gitops/plan.js';
+import { gitopsTarget } from '../../lib/targets/gitops.js';
+import { files, fleetOf, fluxKustomization, release } from '../support/gitops-trees.js';
+
+const target = gitopsTarget('istio');
+const sound = { 'clusters/b/istio.yaml': release('istiod', 'istiod', '1.28.2') };
+
+/** Cluster `a` holds the fault, cluster `b` does not. */
+function planned(entries: Record<string, string>, id: string) {
+  const tree = files({ ...sound, ...entries });
+  return planChange({ tree, fleet: fleetOf('a', 'b'), wave: new Map([[id, '1.29.0']]), target });
+}
+
+const istiod = release('istiod', 'istiod', '1.28.2');
+const outside = fluxKustomization('istio', '').replace('path: ./', 'path: ../infra');
+
+describe('a fault of the tree', () => {
+  it.each([
+    [
+      'a Flux path that climbs out of the tree',
+      { 'clusters/a/istio.yaml': outside, 'infra/istiod.yaml': istiod },
+      'path ../infra leaves the tree and is refused',
+    ],
+    [
+      'a Flux path that climbs out of the tree to nothing',
+      { 'clusters/a/istio.yaml': outside },
+      'path ../infra leaves the tree and is refused',
+    ],
+    [
+      'a resource that climbs out of the tree, beside the release',
+      {
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml, ../../../../etc]\n',
+        'clusters/a/istiod.yaml': istiod,
+      },
+      '../../../../etc leaves the tree and is refused',
+    ],
+    [
+      'kustomizations that include each other, beside the release',
+      {
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml, ../../x]\n',
+        'clusters/a/istiod.yaml': istiod,
+        'x/kustomization.yaml': 'resources: [../y]\n',
+        'y/kustomization.yaml': 'resources: [../x]\n',
+      },
+      'a cycle of kustomizations',
+    ],
+    [
+      'components that include each other',
+      {
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml]\ncomponents: [../../x]\n',
+        'clusters/a/istiod.yaml': istiod,
+        'x/kustomization.yaml': 'kind: Component\ncomponents: [../y, ../y]\n',
+        'y/kustomization.yaml': 'kind: Component\ncomponents: [../x, ../x]\n',
+      },
+      'a cycle of components',
+    ],
+  ])('refuses the clusters that it touches, with its reason, and no other: %s', (_, entries, reason) => {
+    const refused = planned(entries as Record<string, string>, 'a');
+    expect(refused.edits).toEqual([]);
+    expect(refused.refused.map((one) => one.reason).join()).toContain(reason);
+    expect(refused.refused[0]?.clusters).toEqual(['a']);
+    const other = planned(entries as Record<string, string>, 'b');
+    expect(other.refused).toEqual([]);
+    expect(other.edits).toHaveLength(1);
+  });
+
+  it('elsewhere than on the way to the version is no matter', () => {
+    const tree = files({
+      'clusters/a/istio.yaml': fluxKustomization('istio', 'infra'),
+      'infra/istiod.yaml': istiod,
+      'clusters/a/other.yaml': fluxKustomization('other', '').replace('path: ./', 'path: ../apps'),
+      'apps/kustomization.yaml': 'resources: [../../../etc]\n',
+    });
+    expect(resolveFleet(tree, fleetOf('a'), target).get('a')?.version).toBe('1.28.2');
+  });
+
+  it('is bounded: folders and components that name each other again and again', () => {
+    const entries: Record<string, string> = {
+      'clusters/a/kustomization.yaml': 'resources: [../../r0]\ncomponents: [../../c0]\n',
+    };
+    for (let at = 0; at < 35; at++) {
+      entries[`r${at}/kustomization.yaml`] = `resources: [../r${at + 1}, ../r${at + 1}]\n`;
+      entries[`c${at}/kustomization.yaml`] = `kind: Component\ncomponents: [../c${at + 1}, ../c${at + 1}]\n`;
+    }
+    entries['r35/kustomization.yaml'] = 'resources: [istiod.yaml]\n';
+    entries['r35/istiod.yaml'] = istiod;
+    entries['c35/kustomization.yaml'] = 'kind: Component\n';
+    const refused = planned(entries, 'a').refused;
+    expect(refused[0]?.reason).toContain('again and again');
+  });
+
+  it('that a Kustomization named like the target cannot be followed is shown', () => {
+    const tree = files({
+      'clusters/a/istio.yaml': fluxKustomization('istio', 'infra'),
+      'clusters/a/gateways.yaml': fluxKustomization('istio-gateways', 'gone'),
+      'clusters/a/apps.yaml': fluxKustomization('apps', 'gone-too'),
+      'infra/istiod.yaml': istiod,
+    });
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
+    expect(plan.refused).toEqual([]);
+    expect(plan.warnings).toEqual([
+      'clusters/a/gateways.yaml: Kustomization istio-gateways: path ./gone is not in this tree; what it would bring is not moved',
+    ]);
+  });
+});
