@@ -103,7 +103,8 @@ function forPrograms(plan: Plan): Record<string, unknown> {
     message: commit.message,
     files: commit.files.map((file) => file.path),
   }));
-  return { clusters, reach, edits, coupled, refused, warnings, commits: messages, diff };
+  const reasons = refused.map(({ reason, clusters: named, hint }) => ({ reason, clusters: named, hint }));
+  return { clusters, reach, edits, coupled, refused: reasons, warnings, commits: messages, diff };
 }
 
 function print(plan: Plan, io: Io): void {

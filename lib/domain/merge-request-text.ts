@@ -69,7 +69,7 @@ export interface RollbackText {
   readonly links: readonly TextLink[];
   /** What is put back: `from` is the rollout's version, `to` what the cluster had before. */
   readonly clusters: readonly ClusterChange[];
-  /** Tokens that no longer have the rollout's value; they stay as they are. */
+  /** Tokens that no longer have the rollout's value, or that others use now; they stay as they are. */
   readonly refused: readonly {
     cluster_id: string;
     file: string;
@@ -78,6 +78,8 @@ export interface RollbackText {
     found: string;
     /** The commit that changed it. */
     commit?: { sha: string; title: string; author: string; url?: string };
+    /** Why it cannot be put back although it has the rollout's value. */
+    why?: string;
   }[];
   /** Lines of the failure analysis, most likely cause first. */
   readonly analysis?: readonly string[];
@@ -149,7 +151,7 @@ export function renderRollback(text: RollbackText): RenderedText {
       ...section('Likely causes', text.analysis?.length ? bullets(text.analysis) : ''),
       ...section('What is put back', clusterList(text.clusters)),
       ...section('Put back together with the version', coupled(text.coupledEdits ?? [])),
-      ...section('Not put back: changed by someone else since', refusedTable(text.refused)),
+      ...section('Not put back', refusedTable(text.refused)),
       ...section('Warnings', bullets(text.warnings ?? [])),
       ...section('Metrics', text.links.length > 0 ? linkList(text.links) : ''),
       ...section(
@@ -177,10 +179,10 @@ function refusedTable(refused: RollbackText['refused']): string {
       code(`${token.file} ${token.path}`),
       code(token.expected, 60),
       code(token.found, 60),
-      token.commit ? commitCell(token.commit) : 'unknown commit',
+      token.why ? safeMarkdown(token.why, 300) : token.commit ? commitCell(token.commit) : 'unknown commit',
     ]);
   const more = refused.length - rows.length;
-  return `${table(['Cluster', 'Where', 'Expected', 'Found', 'Changed by'], rows)}${more > 0 ? `\n\n… and ${more} more.` : ''}`;
+  return `${table(['Cluster', 'Where', 'Expected', 'Found', 'Why: changed by, or used by'], rows)}${more > 0 ? `\n\n… and ${more} more.` : ''}`;
 }
 
 function commitCell(commit: { sha: string; title: string; author: string; url?: string }): string {

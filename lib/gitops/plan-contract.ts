@@ -60,6 +60,8 @@ export interface Refusal {
   readonly reason: string;
   readonly clusters: string[];
   readonly hint: string;
+  /** Clusters of the wave whose change it refuses, when `clusters` names the others that it would reach. */
+  readonly wave?: readonly string[];
 }
 
 /** An edit on its way: where, what, for whom. */

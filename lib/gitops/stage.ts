@@ -147,6 +147,7 @@ function byReach(
       reason: `${change.token.file} ${change.token.path} also decides for clusters that do not go there`,
       clusters: others,
       hint: 'add them to the wave, give the wave its own override, or use --structural',
+      wave: [...change.clusters].sort(),
     });
   }
   return { own, wide, outside };

@@ -154,7 +154,9 @@ async function wronglyMoved(
   const [plan] = await ports.journal.records(journalKeys.rollout(rollout.key), journalKeys.plan(direction));
   const fleet = (await ports.registry.all()).filter((cluster) => cluster.gitlab_repo === rollout.project);
   const left = new Set(
-    ((plan?.refused as { clusters: string[] }[] | undefined) ?? []).flatMap((refusal) => refusal.clusters),
+    ((plan?.refused as { clusters: string[]; wave?: string[] }[] | undefined) ?? []).flatMap(
+      ({ clusters, wave: held = clusters }) => held,
+    ),
   );
   const wave = new Set(rollout.clusters.map((cluster) => cluster.cluster_id));
   const { files } = await ports.git.snapshot(rollout.project, landedSha);

@@ -2,7 +2,7 @@ import { mergeReports } from '../domain/evidence.js';
 import { type RollbackText, renderRollback } from '../domain/merge-request-text.js';
 import { branchOf, type Rollout } from '../domain/rollout.js';
 import { sameVersion } from '../domain/version.js';
-import { type Plan, type PlanRequest, planChange } from '../gitops/plan.js';
+import { type Plan, type PlanRequest, planChange, type Refusal } from '../gitops/plan.js';
 import { targetNamed } from '../targets/index.js';
 import { readReports } from './decide.js';
 import type { Proposed, ProposePorts } from './open-merge-request.js';
@@ -32,16 +32,16 @@ export async function proposeRollback(
   };
   const { change, left, first } = withoutRefused(request);
   await keepPlan(rollout, 'back', snapshot.sha, { ...change, refused: [...change.refused, ...left] }, ports);
-  // A refused reach names clusters outside the wave; nothing of theirs was to be put back.
-  const leftIds = new Set(left.flatMap((refusal) => refusal.clusters).filter((id) => request.wave.has(id)));
+  const leftIds = new Set(left.flatMap((refusal) => heldBack(refusal, request)));
   const refused = await Promise.all(
-    [...leftIds].map((id) => describeLeft(id, change, first, rollout, ports)),
+    [...leftIds].map((id) => describeLeft(id, left, change, first, rollout, ports)),
   );
   if (change.refused.length > 0) return { refused: `the rollback cannot be made: ${refusals(change)}` };
   if (change.commits.length === 0) {
     const merged = await mergedAlready(rollout, 'back', ports);
     if (merged) return merged;
     const why = refused.slice(0, 3).map((token) => {
+      if (token.why) return `${token.cluster_id}: ${token.why}`;
       const by = token.commit
         ? `, changed by commit ${token.commit.sha.slice(0, 8)} "${token.commit.title}" (${token.commit.author})`
         : '';
@@ -82,21 +82,34 @@ export async function proposeRollback(
   };
 }
 
-/** Plans again without the clusters whose tokens someone else has changed. */
-function withoutRefused(request: PlanRequest): { change: Plan; left: Plan['refused']; first: Plan } {
+/** Plans again without the clusters that cannot be put back, until what is left can be made as a whole. */
+function withoutRefused(request: PlanRequest): { change: Plan; left: Refusal[]; first: Plan } {
   const first = planChange(request);
-  if (first.refused.length === 0) return { change: first, left: [], first };
-  const out = new Set(first.refused.flatMap((refusal) => refusal.clusters));
-  const rest = new Map([...request.wave].filter(([id]) => !out.has(id)));
-  if (out.size === 0) return { change: first, left: [], first };
-  if (rest.size === 0)
-    return { change: { ...first, refused: [], commits: [], edits: [] }, left: first.refused, first };
-  return { change: planChange({ ...request, wave: rest }), left: first.refused, first };
+  const left: Refusal[] = [];
+  let wave = request.wave;
+  let change = first;
+  while (change.refused.length > 0) {
+    const out = new Set(change.refused.flatMap((refusal) => heldBack(refusal, { ...request, wave })));
+    // A refusal that is about no one cluster is about the whole change.
+    if (change.refused.some((refusal) => heldBack(refusal, { ...request, wave }).length === 0))
+      return { change, left, first };
+    left.push(...change.refused);
+    wave = new Map([...wave].filter(([id]) => !out.has(id)));
+    change =
+      wave.size === 0 ? { ...change, refused: [], commits: [], edits: [] } : planChange({ ...request, wave });
+  }
+  return { change, left, first };
+}
+
+/** The clusters of the wave that a refusal keeps from being put back. */
+function heldBack({ clusters, wave = clusters }: Refusal, request: PlanRequest): string[] {
+  return wave.filter((id) => request.wave.has(id));
 }
 
 /** What stands in a token that is left alone, and who put it there. */
 async function describeLeft(
   cluster_id: string,
+  left: readonly Refusal[],
   change: Plan,
   first: Plan,
   rollout: Rollout,
@@ -107,6 +120,7 @@ async function describeLeft(
   const found =
     places.find(({ from, to }) => !sameVersion(from, rollout.version) && !sameVersion(from, to)) ?? places[0];
   const file = found?.file ?? '';
+  const shared = left.find((refusal) => refusal.wave?.includes(cluster_id));
   const [commit] =
     file === ''
       ? []
@@ -118,5 +132,6 @@ async function describeLeft(
     expected: rollout.version,
     found: found?.from ?? 'unknown',
     ...(commit ? { commit } : {}),
+    ...(shared ? { why: `${shared.reason} (${shared.clusters.join(', ')})` } : {}),
   };
 }

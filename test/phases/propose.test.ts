@@ -176,14 +176,35 @@ describe('open the rollback', () => {
     });
   });
 
-  it('cannot be made when what is left would move clusters of others', async () => {
+  it('leaves a token that a cluster of others uses by now, names that cluster, and puts the rest back', async () => {
     const w = world({ config: SHORT });
     await restarted(w);
     w.registry.force('eks-dev-control-1', { flux_path: `clusters/${WAVE[0]}` });
+    expect(await back(w)).toMatchObject({ next: 'proceed' });
+    const request = w.git.requests[1]!;
+    const paths = request.proposal.commits.flatMap(({ files }) => files.map(({ path }) => path));
+    expect(paths.filter((path) => path.includes(WAVE[0]))).toEqual([]);
+    expect(paths.length).toBe(6);
+    expect(request.description).toContain('also decides for clusters that do not go there');
+    expect(request.description).toContain('eks-dev-control-1');
+    w.git.merge(2);
+    const out = await judgeMerge({ rollout: KEY, direction: 'back', gateExpired: false }, w.ports);
+    expect(out).toMatchObject({ next: 'settle', outcome: 'rollback-failed' });
+    expect(out.reason).toContain(`${WAVE[0]} was left at`);
+  });
+
+  it('cannot be made when others use all of it', async () => {
+    const w = world({ config: SHORT });
+    await restarted(w);
+    w.git.push({
+      'all/kustomization.yaml': `resources:\n${WAVE.map((id) => `- ../${file(id)}\n`).join('')}`,
+    });
+    w.registry.force('eks-dev-control-1', { flux_path: 'all' });
     const out = await back(w);
     expect(out).toMatchObject({ outcome: 'rollback-failed' });
-    expect(out.reason).toMatch(/^the rollback cannot be made: .* also decides for clusters/);
+    expect(out.reason).toMatch(/^nothing can be put back: .* also decides for clusters/);
     expect(out.reason).toContain('eks-dev-control-1');
+    expect(w.git.requests.length).toBe(1);
   });
 
   it('is left to people when rollback.auto_create_mr is false', async () => {
