@@ -36,7 +36,7 @@ export function register(program: Command, io: Io): void {
     .option('--data <dir>', 'keep tables, executions and the fleet here; a new start goes on where it was')
     .option(
       '--port <number>',
-      'port of the AWS endpoint; GitLab, Datadog and Kubernetes take the three after it',
+      'port of the AWS endpoint; GitLab, Datadog, Kubernetes and Prometheus take the four after it',
     )
     .option('--clusters <file>', 'your own clusters, in the registry format')
     .option('--tree <dir>', 'your own GitOps tree')
@@ -53,8 +53,8 @@ export function register(program: Command, io: Io): void {
 
 async function local(options: LocalOptions, io: Io): Promise<void> {
   const port = options.port === undefined ? 0 : Number(options.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65_532)
-    throw new UsageError(`--port ${options.port}: a number from 1 to 65532`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_531)
+    throw new UsageError(`--port ${options.port}: a number from 1 to 65531`);
   const file = options.clusters ? resolve(io.cwd, options.clusters) : `${EXAMPLES}clusters.json`;
   if (!existsSync(file)) throw new UsageError(`${options.clusters}: no such file`);
   const config = options.config ? resolve(io.cwd, options.config) : `${EXAMPLES}guard.yaml`;
@@ -83,7 +83,10 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
     people: options.people === true,
     ownBatches: options.clusters !== undefined,
     ...(dataDir ? { dataDir } : {}),
-    ports: port > 0 ? { aws: port, gitlab: port + 1, datadog: port + 2, kubernetes: port + 3 } : kept,
+    ports:
+      port > 0
+        ? { aws: port, gitlab: port + 1, datadog: port + 2, kubernetes: port + 3, prometheus: port + 4 }
+        : kept,
     logFile: join(folder, 'guard.log'),
   });
   const environment = writeFiles(fleet, folder);
@@ -101,6 +104,7 @@ function keptPorts(dataDir: string): {
   gitlab?: number;
   datadog?: number;
   kubernetes?: number;
+  prometheus?: number;
 } {
   const file = join(dataDir, 'ports.json');
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>) : {};
@@ -113,6 +117,7 @@ function writeFiles(fleet: LocalFleet, folder: string): string {
     gitlab: portOf(fleet.gitlab.url),
     datadog: portOf(fleet.datadog.url),
     kubernetes: portOf(fleet.kubernetes.url),
+    prometheus: portOf(fleet.prometheus.url),
   };
   writeFileSync(join(folder, 'ports.json'), JSON.stringify(ports));
   const config = join(folder, 'guard.yaml');
@@ -142,6 +147,7 @@ function welcome(fleet: LocalFleet, environment: string, folder: string): string
   AWS         ${fleet.engine.endpoint}   Step Functions, DynamoDB, Secrets Manager, STS, EKS, EventBridge
   GitLab      ${fleet.gitlab.url}   a page in the browser; REST API with PRIVATE-TOKEN glpat-local-you
   Datadog     ${fleet.datadog.url}
+  Prometheus  ${fleet.prometheus.url}   and its Alertmanager; user guard, password local-prometheus
   Kubernetes  ${fleet.kubernetes.url}/clusters/NAME
   Webhook     ${fleet.engine.webhookUrl}
   Log         ${join(folder, 'guard.log')}

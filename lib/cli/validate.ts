@@ -1,12 +1,14 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { createDatadog } from '../adapters/datadog/provider.js';
+import { now } from '../adapters/clock.js';
+import { createMetricsProvider } from '../adapters/metrics-provider.js';
 import { createSecrets, type Secrets } from '../adapters/secrets.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { parseJson } from '../adapters/shared/http.js';
 import { createRateLimit } from '../adapters/shared/rate-limit.js';
 import { request } from '../adapters/shared/request.js';
+import { metricSecrets } from '../config/metrics-schema.js';
 import type { Config } from '../config/schema.js';
 import { messageOf, TerminalError } from '../domain/errors.js';
 import { guarded } from './errors.js';
@@ -44,7 +46,10 @@ export function register(program: Command, io: Io): void {
   program
     .command('validate')
     .description('the configuration; with its options also what GUARD reaches and may do; changes nothing')
-    .option('--check-connectivity', 'tables, state machine, secrets, GitLab, Datadog, webhook address')
+    .option(
+      '--check-connectivity',
+      'tables, state machine, secrets, GitLab, Datadog or Prometheus, webhook address',
+    )
     .option('--check-permissions', "each cluster's role, API and Kubernetes permissions")
     .option('--batch <name>', 'only the clusters of this batch')
     .option('--webhook-url <url>', "the stack's output WebhookUrl")
@@ -137,20 +142,28 @@ function connectivity(
       },
     })),
     { part: 'GitLab', look: () => lookAtGitlab(config, secrets) },
-    { part: 'Datadog', look: () => lookAtDatadog(config, secrets) },
+    {
+      part: config.metrics.provider === 'datadog' ? 'Datadog' : 'Prometheus',
+      look: () => lookAtMetrics(config, secrets),
+    },
     ...(webhookUrl ? [{ part: 'webhook', look: () => lookAtWebhook(webhookUrl) }] : []),
   ];
 }
 
-function secretNames({ aws, rollback }: Config): string[] {
+function secretNames(config: Config): string[] {
+  const { aws, rollback } = config;
   const { webhook_secret_name, slack_secret_name, pagerduty_secret_name } = rollback.notification;
-  return [
-    ...Object.values(aws.secrets_manager),
+  const names = [
+    aws.secrets_manager.gitlab_token_secret,
+    aws.secrets_manager.gitlab_webhook_secret,
+    ...metricSecrets(config),
+    ...(config.datadog.send_metrics ? [aws.secrets_manager.datadog_credentials_secret] : []),
     aws.external_id_secret,
     webhook_secret_name,
     slack_secret_name,
     pagerduty_secret_name,
-  ].filter((name) => name !== undefined);
+  ];
+  return [...new Set(names.filter((name) => name !== undefined))];
 }
 
 const tokenInfo = z.object({ scopes: z.array(z.string()), expires_at: z.string().nullish() });
@@ -175,20 +188,15 @@ async function lookAtGitlab(config: Config, secrets: Secrets): Promise<string> {
   return `scope api${expires ? `, expires ${expires}` : ''}`;
 }
 
-async function lookAtDatadog(config: Config, secrets: Secrets): Promise<string> {
-  const name = config.aws.secrets_manager.datadog_credentials_secret;
-  const { site, api_url: apiUrl } = config.datadog;
-  const datadog = createDatadog({
-    site,
-    ...(apiUrl ? { apiUrl } : {}),
-    keys: async () => ({
-      api_key: await secrets.value(name, 'api_key'),
-      app_key: await secrets.value(name, 'app_key'),
-    }),
-    rateLimit: createRateLimit({ perMinute: config.rate_limits.datadog_api }),
-  });
-  await datadog.ping();
-  return `both keys are good at ${apiUrl ?? site}`;
+async function lookAtMetrics(config: Config, secrets: Secrets): Promise<string> {
+  const rateLimit = (api: keyof Config['rate_limits']) =>
+    createRateLimit({ perMinute: config.rate_limits[api] });
+  await createMetricsProvider({ config, secrets, now, rateLimit }).ping();
+  if (config.metrics.provider === 'datadog')
+    return `both keys are good at ${config.datadog.api_url ?? config.datadog.site}`;
+  const { endpoints } = config.prometheus;
+  const managers = endpoints.filter(({ alertmanager }) => alertmanager).length;
+  return `${endpoints.length} of ${endpoints.length} answer, and ${managers} Alertmanagers`;
 }
 
 /** Without a token it must be refused, by the handler itself. */

@@ -1,7 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { UsageError } from '../domain/errors.js';
 import { describeIssues } from './describe-issues.js';
-import { unscopedSelectors } from './query-scope.js';
+import { metricProblems } from './metric-problems.js';
 import { type Config, configSchema, type ValidationSettings } from './schema.js';
 
 /**
@@ -16,7 +16,7 @@ export function parseConfig(text: string, file: string): Config {
     ...batchProblems(config),
     ...orderProblems(config),
     ...soakProblems(config),
-    ...queryProblems(config),
+    ...metricProblems(config),
     ...checkProblems(config),
   ];
   if (problems.length > 0) fail(file, problems);
@@ -153,17 +153,6 @@ function soakProblems(config: Config): string[] {
     if (maximum >= soak) return [];
     return [`${where}.soak_maximum_minutes: ${maximum} is less than soak_period_minutes (${soak})`];
   });
-}
-
-/** design: a gate's query that is not scoped by cluster measures others too, and proves nothing about this one. */
-function queryProblems({ datadog }: Config): string[] {
-  return Object.entries(datadog.queries).flatMap(([name, query]) =>
-    unscopedSelectors(query).map(
-      (selector) =>
-        `datadog.queries.${name}: '${selector}' is not scoped by cluster, so it would measure other clusters too; ` +
-        'add a cluster tag to its braces, such as cluster_name:{cluster_name}',
-    ),
-  );
 }
 
 function checkProblems({ checks }: Config): string[] {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkSchema } from './checks-schema.js';
+import { datadogSchema, metricsSchema, prometheusSchema } from './metrics-schema.js';
 
 const name = z.string().min(1);
 const secretName = z.string().min(1).describe('Name of a secret in Secrets Manager; never the secret itself');
@@ -40,7 +41,7 @@ const validation = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      'Requests that every cluster must have served in the soak; above 0 it needs datadog.queries.requests',
+      'Requests that every cluster must have served in the soak; above 0 it needs the query `requests`',
     ),
   baseline_hours: z.number().min(1).max(24).default(6),
   flux_sync_timeout_minutes: minutes.default(15),
@@ -102,22 +103,9 @@ export const configSchema = z.strictObject({
     labels: z.array(name).default(['guard']),
     reviewers: z.array(name).default([]),
   }),
-  datadog: z
-    .strictObject({
-      site: name.default('datadoghq.com'),
-      api_url: z.url().optional().describe('Another address of the API: a proxy, or the simulation'),
-      send_metrics: z
-        .boolean()
-        .default(false)
-        .describe("GUARD's own metrics (guard.upgrade.*, ...) go to Datadog as well, besides CloudWatch"),
-      queries: z
-        .record(z.string(), z.string())
-        .default({})
-        .describe(
-          'By metric, each scoped by cluster. `requests` is not judged itself: it counts what was served, so that error rates are judged as shares of it and minimum_requests can be met',
-        ),
-    })
-    .prefault({}),
+  metrics: metricsSchema,
+  datadog: datadogSchema,
+  prometheus: prometheusSchema,
   execution: z
     .strictObject({
       max_parallel_clusters: z.number().int().min(1).max(40).default(5),
@@ -136,6 +124,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       gitlab_api: z.number().positive().default(300),
       datadog_api: z.number().positive().default(300),
+      prometheus_api: z.number().positive().default(600),
       aws_api: z.number().positive().default(100),
     })
     .prefault({})

@@ -47,7 +47,11 @@ export const HANDLERS: Readonly<Record<string, HandlerSettings>> = {
     timeoutSeconds: 600,
     reason: 'six hours of points for every metric and cluster of a batch in memory',
     needs: ['registry-change', 'journal', 'metrics', 'own-metrics'],
-    concurrency: { most: 5, reason: 'Datadog limits queries per organisation, and people query it too' },
+    concurrency: {
+      most: 5,
+      reason:
+        'Datadog limits queries per organisation, a Prometheus has one memory, and people query them too',
+    },
   },
   Decide: {
     memoryMb: 512,

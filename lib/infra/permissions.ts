@@ -1,5 +1,6 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import type { IEventBus } from 'aws-cdk-lib/aws-events';
+import { metricSecrets } from '../config/metrics-schema.js';
 import { ENV } from '../config/names.js';
 import type { Config } from '../config/schema.js';
 import type { GuardFunction } from './guard-function.js';
@@ -23,7 +24,9 @@ export const GRANTS: Readonly<Record<Need, (fn: GuardFunction, to: Reachable) =>
   'journal-remove': (fn, { journal }) => journal.grantRemove(fn),
   git: (fn, { config }) => grantSecret(fn, config.aws.secrets_manager.gitlab_token_secret),
   clusters: grantClusters,
-  metrics: (fn, { config }) => grantSecret(fn, config.aws.secrets_manager.datadog_credentials_secret),
+  metrics: (fn, { config }) => {
+    for (const name of metricSecrets(config)) grantSecret(fn, name);
+  },
   // istioctl runs inside the function, with the token that `clusters` makes.
   analyzer: () => {},
   events: (fn, { bus }) => {

@@ -15,6 +15,8 @@ import { batchSettings, enterStep } from './support/step.js';
 
 /** Minutes before the change that are looked at to decide whether to ask for it. */
 const WINDOW_MINUTES = 60;
+/** A soak needs measurements of now: whoever is this late says nothing about it. */
+const STALE_MINUTES = 10;
 
 /** Alerts, absolute limits and the presence of every metric that the soak will need; one report per cluster. */
 export async function measureBefore(
@@ -29,7 +31,9 @@ export async function measureBefore(
   let answer: { series: Series[]; alerts: Alert[] } | { error: string };
   try {
     if (metrics.length === 0)
-      throw new Error('guard.yaml has no datadog.queries for this target; a soak could prove nothing');
+      throw new Error(
+        `guard.yaml has no ${ports.config.metrics.provider}.queries for this target; a soak could prove nothing`,
+      );
     requireRequests(settings, ports);
     await ports.metrics.ping();
     const window = {
@@ -97,7 +101,7 @@ function metricCheck(
   if (values.length === 0)
     return checkResult(name, 'inconclusive', `no data in the last ${WINDOW_MINUTES} minutes`);
   const newest = Math.max(...points.filter((point) => isUsable(point.value)).map((point) => point.t));
-  if (now - newest > 15 * 60_000)
+  if (now - newest > STALE_MINUTES * 60_000)
     return checkResult(
       name,
       'inconclusive',

@@ -1,3 +1,5 @@
+import { endpointFor } from '../config/metrics-schema.js';
+import type { Cluster } from '../domain/cluster.js';
 import { mergeReports } from '../domain/evidence.js';
 import {
   type ClusterChange,
@@ -152,13 +154,24 @@ export function describeClusters(
   });
 }
 
+/** A page per cluster that shows what will be compared. */
 export function metricLinks(
-  ports: ProposePorts,
-  clusters: readonly { cluster_id: string; datadog_tags: Readonly<Record<string, string>> }[],
+  { config }: Pick<ProposePorts, 'config'>,
+  clusters: readonly Pick<Cluster, 'cluster_id' | 'environment' | 'datadog_tags'>[],
 ): { title: string; url: string }[] {
-  const base = ports.config.datadog.api_url ?? `https://app.${ports.config.datadog.site}`;
-  return clusters.slice(0, 20).map((cluster) => ({
-    title: cluster.cluster_id,
-    url: `${base}/dash/integration/istio?tpl_var_cluster=${encodeURIComponent(cluster.datadog_tags.cluster ?? cluster.cluster_id)}`,
-  }));
+  const { datadog, prometheus } = config;
+  return clusters.slice(0, 20).flatMap((cluster) => {
+    const { cluster_id, datadog_tags: tags } = cluster;
+    if (config.metrics.provider === 'datadog') {
+      const base = datadog.api_url ?? `https://app.${datadog.site}`;
+      const name = encodeURIComponent(tags.cluster ?? cluster_id);
+      return { title: cluster_id, url: `${base}/dash/integration/istio?tpl_var_cluster=${name}` };
+    }
+    const endpoint = endpointFor(prometheus.endpoints, cluster);
+    const query = prometheus.queries.latency_p99 ?? Object.values(prometheus.queries)[0];
+    if (!endpoint || !query) return [];
+    const expression = query.replace(/\{\w*cluster\w*\}/g, tags.cluster_name ?? tags.cluster ?? cluster_id);
+    const url = `${endpoint.url.replace(/\/+$/, '')}/graph?g0.tab=0&g0.expr=${encodeURIComponent(expression).replace(/\(/g, '%28').replace(/\)/g, '%29')}`;
+    return { title: cluster_id, url };
+  });
 }

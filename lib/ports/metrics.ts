@@ -32,7 +32,10 @@ export interface MetricQuery {
 
 export interface MetricSeries {
   readonly cluster_id: string;
-  /** In order of time. `value` null: the provider has a point without a value. NaN and Inf are passed on. */
+  /**
+   * In order of time; `t` is the beginning of the interval that the value is about. `value` null: the provider has a
+   * point without a value. NaN and Inf are passed on.
+   */
   readonly points: readonly { readonly t: number; readonly value: number | null }[];
   /** Partial data, warnings: a gate treats it as inconclusive. */
   readonly warning?: string;

@@ -23,6 +23,7 @@ import { readTree } from './git-objects.js';
 import type { SimulatedMergeRequest } from './gitlab/model.js';
 import { type SimulatedGitlab, startGitlab } from './gitlab/server.js';
 import { type Reaction, simulatePeople } from './people.js';
+import { type SimulatedPrometheus, startPrometheus } from './prometheus/index.js';
 import type { Scenario } from './scenario.js';
 import type { World } from './world.js';
 
@@ -31,11 +32,13 @@ export const REGION = 'us-east-1';
 export const ACCOUNT = '111122223333';
 const BEGINNING = Date.parse('2026-09-07T08:00:00Z');
 const CHANNEL_SECRET = 'guard/notification-webhook';
+const PROMETHEUS_SECRET = 'guard/prometheus';
 export const LOCAL_SECRETS = {
   gitlabToken: 'glpat-local-guard',
   peopleToken: 'glpat-local-you',
   webhookToken: 'local-webhook-token',
   datadog: { api_key: 'local-api-key', app_key: 'local-app-key' },
+  prometheus: { username: 'guard', password: 'local-prometheus' },
 } as const;
 
 export interface LocalFleetOptions {
@@ -51,7 +54,13 @@ export interface LocalFleetOptions {
   /** The batches are not those of the configuration: its batches and their order are left out. */
   readonly ownBatches?: boolean;
   readonly dataDir?: string;
-  readonly ports?: { aws?: number; gitlab?: number; datadog?: number; kubernetes?: number };
+  readonly ports?: {
+    aws?: number;
+    gitlab?: number;
+    datadog?: number;
+    kubernetes?: number;
+    prometheus?: number;
+  };
   readonly logFile?: string;
   readonly sweepSeconds?: number;
   /** Default: the files of `lambdas/`. Tests wrap them, to end the engine between two lines. */
@@ -69,6 +78,7 @@ export interface LocalFleet {
   readonly engine: Engine;
   readonly gitlab: SimulatedGitlab;
   readonly datadog: SimulatedDatadog;
+  readonly prometheus: SimulatedPrometheus;
   readonly kubernetes: SimulatedClusters;
   /** What people were told. */
   readonly channel: SimulatedChannel;
@@ -80,7 +90,7 @@ export interface LocalFleet {
   stop(): Promise<void>;
 }
 
-/** The embedded engine and a simulated fleet around it: GitLab, Datadog, and a Kubernetes API for each cluster. */
+/** The embedded engine and a simulated fleet around it: GitLab, Datadog, Prometheus, a Kubernetes API per cluster. */
 export async function startLocalFleet(options: LocalFleetOptions): Promise<LocalFleet> {
   const { clusters, scenario, dataDir } = options;
   const clock = createDiscreteClock({ start: (dataDir ? startTimeOf(dataDir) : undefined) ?? BEGINNING });
@@ -125,11 +135,20 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       keys: LOCAL_SECRETS.datadog,
     });
     ends.push(() => datadog.stop());
+    const prometheus = await startPrometheus(world, kubernetes, {
+      port: options.ports?.prometheus,
+      credentials: LOCAL_SECRETS.prometheus,
+    });
+    ends.push(() => prometheus.stop());
 
     const channel = await startChannel({ clock });
     ends.push(() => channel.stop());
 
-    const configText = localConfig(options, gitlab.url, datadog.url);
+    const configText = localConfig(options, {
+      gitlab: gitlab.url,
+      datadog: datadog.url,
+      prometheus: prometheus.url,
+    });
     const env = { ...options.env, [ENV.config]: configText, [ENV.logFile]: options.logFile ?? '/dev/null' };
     const started = await startEngine({
       clock,
@@ -178,6 +197,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       engine: started,
       gitlab,
       datadog,
+      prometheus,
       kubernetes,
       channel,
       clusters,
@@ -195,18 +215,26 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
 /** The user's configuration with the addresses of the simulated systems. */
 function localConfig(
   { configText, ownBatches }: LocalFleetOptions,
-  gitlabUrl: string,
-  datadogUrl: string,
+  urls: { readonly gitlab: string; readonly datadog: string; readonly prometheus: string },
 ): string {
   const config = parse(configText) as Record<string, Record<string, unknown>>;
-  config.gitlab = { ...config.gitlab, url: gitlabUrl };
-  config.datadog = { ...config.datadog, api_url: datadogUrl };
+  config.gitlab = { ...config.gitlab, url: urls.gitlab };
+  config.datadog = { ...config.datadog, api_url: urls.datadog };
+  const endpoints = config.prometheus?.endpoints as readonly object[] | undefined;
+  if (endpoints) {
+    // One simulated Prometheus is all of them; its Alertmanager is at the same address.
+    const service = { url: urls.prometheus, credentials_secret: PROMETHEUS_SECRET };
+    config.prometheus = {
+      ...config.prometheus,
+      endpoints: endpoints.map((one) => ({ ...one, ...service, alertmanager: service })),
+    };
+  }
   const rollback = config.rollback ?? {};
   config.rollback = {
     ...rollback,
     notification: { ...(rollback.notification as object), webhook_secret_name: CHANNEL_SECRET },
   };
-  config.rate_limits = { gitlab_api: 60_000, datadog_api: 60_000, aws_api: 60_000 };
+  config.rate_limits = { gitlab_api: 60_000, datadog_api: 60_000, prometheus_api: 60_000, aws_api: 60_000 };
   if (ownBatches) {
     delete config.batches;
     delete config.batch_order;
@@ -222,6 +250,7 @@ async function createSecrets(channelUrl: string): Promise<void> {
     'guard/gitlab-token': LOCAL_SECRETS.gitlabToken,
     'guard/gitlab-webhook': JSON.stringify({ token: LOCAL_SECRETS.webhookToken }),
     'guard/datadog-credentials': JSON.stringify(LOCAL_SECRETS.datadog),
+    [PROMETHEUS_SECRET]: JSON.stringify(LOCAL_SECRETS.prometheus),
     [CHANNEL_SECRET]: JSON.stringify({ url: channelUrl }),
   };
   for (const [Name, SecretString] of Object.entries(values)) {

@@ -186,6 +186,59 @@ logging: {level: INFO, format: json, output: stdout}
   });
 });
 
+describe('the metrics provider', () => {
+  const SCOPED = 'queries: {errors: \'sum by (cluster) (e{cluster="{cluster_name}"})\'}';
+
+  it('is Datadog, where nothing is said', () => {
+    expect(parseConfig(MINIMAL, 'guard.yaml').metrics).toEqual({ provider: 'datadog' });
+  });
+
+  it.each([
+    ['has no endpoint', 'metrics: {provider: prometheus}\n', /prometheus.endpoints: is empty/],
+    ['is not known', 'metrics: {provider: graphite}\n', /metrics.provider.*datadog.*prometheus/],
+    [
+      'has a password in its address',
+      'prometheus: {endpoints: [{url: "https://me:secret@p.test"}]}\n',
+      /endpoints.0.url.*credentials_secret/,
+    ],
+    ['is no address', 'prometheus: {endpoints: [{url: "p.test:9090"}]}\n', /endpoints.0.url/],
+    [
+      'has an endpoint that is never asked',
+      'prometheus: {endpoints: [{url: "https://all.test"}, {url: "https://b.test", clusters: [b]}]}\n',
+      /endpoints.0: names no clusters.*put it last/,
+    ],
+    [
+      'measures a cluster twice',
+      'prometheus: {endpoints: [{url: "https://a.test", clusters: [b]}, {url: "https://b.test", clusters: [b]}]}\n',
+      /endpoints.1.clusters: 'b' is at endpoint 0 already/,
+    ],
+    [
+      'has a query of every cluster',
+      'prometheus: {endpoints: [{url: "https://a.test"}], queries: {errors: "sum(e)"}}\n',
+      /prometheus.queries.errors: 'e' is not scoped by cluster.*cluster="\{cluster_name\}"/,
+    ],
+    [
+      'has a query of every cluster of an environment',
+      'prometheus: {endpoints: [{url: "https://a.test", clusters: [a], environments: [dev]}], queries: {errors: "sum(e)"}}\n',
+      /prometheus.queries.errors: 'e' is not scoped/,
+    ],
+  ])('is refused when it %s, in one line without secrets', (_what, text, says) => {
+    const found = problems(text);
+    expect(found).toEqual([expect.stringMatching(says)]);
+    expect(found.join()).not.toContain('secret@');
+  });
+
+  it('needs no cluster in queries where each Prometheus measures one cluster alone', () => {
+    const own = (query: string) =>
+      parseConfig(
+        `${MINIMAL}prometheus: {endpoints: [{url: "https://a.test", clusters: [a]}, {url: "https://b.test", clusters: [b]}], ${query}}\n`,
+        'guard.yaml',
+      );
+    expect(own('queries: {errors: "sum(e)"}').prometheus.queries).toEqual({ errors: 'sum(e)' });
+    expect(own(SCOPED).prometheus.ignore_alerts).toEqual(['Watchdog', 'InfoInhibitor']);
+  });
+});
+
 describe('settingsFor', () => {
   const config = parseConfig(
     `${MINIMAL}validation:

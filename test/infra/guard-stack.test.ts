@@ -141,6 +141,24 @@ describe('permissions', () => {
     ]);
   });
 
+  it("reads Prometheus' secrets instead of Datadog's where Prometheus is asked", () => {
+    const config = testConfig((change) => {
+      change.metrics = { provider: 'prometheus' };
+      const alertmanager = { url: 'https://am.test', credentials_secret: 'guard/alertmanager' };
+      const endpoint = { url: 'https://p.test', credentials_secret: 'guard/prometheus' };
+      change.prometheus.endpoints = [
+        { ...endpoint, environments: ['dev'] },
+        { ...endpoint, alertmanager },
+      ];
+    });
+    const read = statementsOf(templateOf(stackOf({ config }).stack).resources).filter(
+      ({ policy, actions }) =>
+        policy.startsWith('Measure') && actions.includes('secretsmanager:GetSecretValue'),
+    );
+    const names = read.flatMap(({ resources }) => resources).map((arn) => /guard\/(.*)-/.exec(arn)![1]);
+    expect(names.sort()).toEqual(['alertmanager', 'prometheus']);
+  });
+
   it('gives the tables only in the ways in which they are used', () => {
     const actions = (handler: string) =>
       Object.keys(allowed(handler))

@@ -1,5 +1,6 @@
 import type { Series } from '../../analysis/series.js';
 import type { SoakMetric } from '../../analysis/soak.js';
+import { queriesOf } from '../../config/metrics-schema.js';
 import type { ValidationSettings } from '../../config/schema.js';
 import type { Cluster } from '../../domain/cluster.js';
 import { UsageError } from '../../domain/errors.js';
@@ -43,7 +44,7 @@ export async function watched(
   const metrics = targetNamed(rollout.target).metrics(ports.config, settings.thresholds);
   return {
     metrics,
-    asked: [...metrics, ...(ports.config.datadog.queries[REQUESTS.name] === undefined ? [] : [REQUESTS])],
+    asked: [...metrics, ...(queriesOf(ports.config)[REQUESTS.name] === undefined ? [] : [REQUESTS])],
     upgraded: clusters,
     control,
   };
@@ -51,9 +52,9 @@ export async function watched(
 
 /** @throws UsageError when requests are asked for that nobody counts: such a soak could never pass. */
 export function requireRequests(settings: ValidationSettings, { config }: Pick<Ports, 'config'>): void {
-  if (settings.minimum_requests === 0 || config.datadog.queries[REQUESTS.name] !== undefined) return;
+  if (settings.minimum_requests === 0 || queriesOf(config)[REQUESTS.name] !== undefined) return;
   throw new UsageError(
-    `guard.yaml: validation.minimum_requests is ${settings.minimum_requests}, but datadog.queries.${REQUESTS.name} is missing, so nothing counts them: add the query, or set minimum_requests to 0`,
+    `guard.yaml: validation.minimum_requests is ${settings.minimum_requests}, but ${config.metrics.provider}.queries.${REQUESTS.name} is missing, so nothing counts them: add the query, or set minimum_requests to 0`,
   );
 }
 
@@ -75,7 +76,7 @@ export async function measureAll(
   const asked = clusters.map(metricCluster);
   const answers = await Promise.all(
     metrics.map(async ({ name }) => {
-      const query = ports.config.datadog.queries[name] ?? '';
+      const query = queriesOf(ports.config)[name] ?? '';
       const series = await ports.metrics.query({ metric: name, query, clusters: asked, ...window });
       return series.map(({ cluster_id, points, warning }) => ({
         metric: name,

@@ -1,5 +1,5 @@
 import type { SimulatedCluster } from '../clusters/cluster.js';
-import { type ClusterFaults, within } from '../clusters/faults.js';
+import { alertFires } from '../metrics/model.js';
 
 export interface Group {
   readonly cluster: string;
@@ -56,7 +56,7 @@ export function monitorsOf(clusters: readonly SimulatedCluster[], now: number): 
 function groupOf(cluster: SimulatedCluster, name: string, now: number): Group {
   const { cluster_id, environment } = cluster.cluster;
   const alert = (cluster.faults().alerts ?? []).find(
-    (entry) => entry.name === name && fires(entry, cluster, now),
+    (entry) => entry.name === name && alertFires(entry, cluster, now),
   );
   return {
     cluster: cluster_id,
@@ -65,18 +65,6 @@ function groupOf(cluster: SimulatedCluster, name: string, now: number): Group {
     muted: alert?.muted === true,
     since: Math.floor(cluster.born / 1000 + (alert?.after ?? 0) * 60),
   };
-}
-
-function fires(
-  alert: NonNullable<ClusterFaults['alerts']>[number],
-  cluster: SimulatedCluster,
-  now: number,
-): boolean {
-  const timed = alert.after === undefined && alert.until === undefined;
-  if (!timed && !within(alert, cluster.minutes(now))) return false;
-  return (
-    alert.version === undefined || (cluster.meshHistory().at(-1)?.istiod ?? '').startsWith(alert.version)
-  );
 }
 
 const WORST = ['Alert', 'No Data', 'Warn', 'Unknown', 'Skipped', 'Ignored', 'OK'];

@@ -1,8 +1,9 @@
 import type { SoakMetric } from '../../analysis/soak.js';
+import { queriesOf } from '../../config/metrics-schema.js';
 import type { Config } from '../../config/schema.js';
 import type { MetricLimits } from '../target.js';
 
-/** What is compared, for the queries that the configuration has. Names are the keys of `datadog.queries`. */
+/** What is compared, for the queries that the configuration has. Names are the keys of `queries`. */
 export function istioMetrics(config: Config, limits: MetricLimits): SoakMetric[] {
   const worse = 'higher-is-worse' as const;
   const latency = {
@@ -38,5 +39,5 @@ export function istioMetrics(config: Config, limits: MetricLimits): SoakMetric[]
     { name: 'xds_rejects', unit: 'rejects', direction: worse, kind: 'control-plane', maximum: 0 },
     { name: 'convergence_time', unit: 's', ...resource },
   ];
-  return known.filter(({ name }) => config.datadog.queries[name] !== undefined);
+  return known.filter(({ name }) => queriesOf(config)[name] !== undefined);
 }

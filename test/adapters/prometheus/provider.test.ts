@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createPrometheus, type PrometheusOptions } from '../../../lib/adapters/prometheus/provider.js';
+import type { PrometheusOptions } from '../../../lib/adapters/prometheus/endpoints.js';
+import { createPrometheus } from '../../../lib/adapters/prometheus/provider.js';
 import { RetryableError, TerminalError, UsageError } from '../../../lib/domain/errors.js';
 import type { MetricCluster, MetricQuery } from '../../../lib/ports/metrics.js';
-import { type HttpFake, startHttpFake } from '../../support/http-fake.js';
+import { type FakeReply, type HttpFake, startHttpFake } from '../../support/http-fake.js';
 
 const RANGE = /query_range$/;
 let prometheus: HttpFake;
@@ -19,7 +20,7 @@ afterEach(async () => {
 
 function provider(options: Partial<PrometheusOptions> = {}) {
   return createPrometheus({
-    endpoint: { url: `${prometheus.url}/` },
+    endpoints: [{ url: `${prometheus.url}/` }],
     retry: { attempts: 2, sleep: async () => {} },
     ...options,
   });
@@ -69,15 +70,15 @@ describe('Prometheus query', () => {
       {
         cluster_id: 'a.x',
         points: [
-          { t: 1_060_000, value: 1 },
-          { t: 1_120_000, value: 1.5 },
+          { t: 1_000_000, value: 1 },
+          { t: 1_060_000, value: 1.5 },
         ],
       },
-      { cluster_id: 'b', points: [{ t: 1_060_500, value: 2 }] },
+      { cluster_id: 'b', points: [{ t: 1_000_500, value: 2 }] },
     ]);
     expect(Object.fromEntries(form())).toEqual({
       query: 'sum by (cluster) (rate(errors{cluster=~"a\\\\.x|b"}[5m]))',
-      start: '1000.5',
+      start: '1060.5',
       end: '1600.5',
       step: '60',
     });
@@ -191,9 +192,9 @@ describe('Prometheus query', () => {
       fresh.push(again);
       return { bearer: again ? 'new-token' : 'old-token' };
     };
-    await provider({ endpoint: { url: prometheus.url, auth } }).query(query());
+    await provider({ endpoints: [{ url: prometheus.url, auth }] }).query(query());
     await provider({
-      endpoint: { url: prometheus.url, auth: async () => ({ username: 'u', password: 'p' }) },
+      endpoints: [{ url: prometheus.url, auth: async () => ({ username: 'u', password: 'p' }) }],
     }).query(query());
     expect(fresh).toEqual([false, true]);
     expect(prometheus.requests.map((request) => request.headers.authorization)).toEqual([
@@ -206,10 +207,10 @@ describe('Prometheus query', () => {
   it('asks a cluster’s own Prometheus, where the query needs no cluster', async () => {
     own.next('POST', RANGE, matrix([{}, [[1, '7']]]));
     const text = 'sum(rate(errors[5m]))';
-    const found = await provider({ endpoint: undefined, endpoints: { b: { url: own.url } } }).query(
+    const found = await provider({ endpoints: [{ url: own.url, clusters: ['b'] }] }).query(
       query({ query: text, clusters: [cluster('b')] }),
     );
-    expect(found[0]!.points).toEqual([{ t: 1000, value: 7 }]);
+    expect(found[0]!.points).toEqual([{ t: -59_000, value: 7 }]);
     await expect(provider().query(query({ query: text }))).rejects.toThrow(/not scoped by cluster/);
   });
 
@@ -226,19 +227,23 @@ describe('Prometheus query', () => {
   });
 
   it('refuses a cluster that has no Prometheus', async () => {
-    await expect(provider({ endpoint: undefined }).query(query())).rejects.toThrow(
-      /No Prometheus is configured for cluster a.x/,
-    );
+    await expect(
+      provider({ endpoints: [{ url: own.url, clusters: ['other'] }] }).query(query()),
+    ).rejects.toThrow(/No Prometheus is configured for cluster a.x/);
   });
 });
 
 describe('Prometheus ping and alerts', () => {
   it('pings every endpoint', async () => {
-    prometheus.next('POST', /query$/, { json: { status: 'success', data: {} } }, { status: 403, text: 'no' });
-    await expect(provider({ endpoints: { b: { url: prometheus.url } } }).ping()).rejects.toThrow(
-      /Check its credentials/,
-    );
-    await expect(provider({ endpoint: undefined }).ping()).rejects.toBeInstanceOf(UsageError);
+    const one = {
+      json: { status: 'success', data: { resultType: 'vector', result: [{ value: [1, '1'] }] } },
+    };
+    prometheus.next('POST', /query$/, one);
+    own.next('POST', /query$/, { status: 403, text: 'no' });
+    const both = provider({ endpoints: [{ url: prometheus.url }, { url: own.url, clusters: ['b'] }] });
+    await expect(both.ping()).rejects.toThrow(/wants credentials/);
+    expect(prometheus.requests).toHaveLength(1);
+    await expect(provider({ endpoints: [] }).ping()).rejects.toBeInstanceOf(UsageError);
   });
 
   it('tells firing alerts and unknown states of the clusters they name, not pending ones, nor those that always fire', async () => {
@@ -268,11 +273,42 @@ describe('Prometheus ping and alerts', () => {
     ]);
   });
 
+  it.each<[string, FakeReply]>([
+    ['success without data', { json: { status: 'success' } }],
+    [
+      'success with nothing in it',
+      { json: { status: 'success', data: { resultType: 'vector', result: [] } } },
+    ],
+    ['a page', { text: '<html>' }],
+    [
+      'an answer in part',
+      {
+        json: {
+          status: 'success',
+          data: { resultType: 'vector', result: [{}] },
+          warnings: ['one of 3 stores did not answer'],
+        },
+      },
+    ],
+  ])('%s is no answer to a ping', async (_, reply) => {
+    prometheus.next('POST', /query$/, reply);
+    await expect(provider().ping()).rejects.toBeInstanceOf(TerminalError);
+  });
+
+  it('measures a cluster where it, or its environment, is named first', async () => {
+    prometheus.next('POST', RANGE, matrix([{}, [[60, '1']]]));
+    own.next('POST', RANGE, matrix([{}, [[60, '2']]]));
+    const endpoints = [{ url: prometheus.url }, { url: own.url, environments: ['dev'] }];
+    const clusters = [cluster('a.x', {}, 'dev'), cluster('b')];
+    const found = await provider({ endpoints }).query(query({ clusters }));
+    expect(found.map(({ points }) => points[0]?.value)).toEqual([2, 1]);
+  });
+
   it('gives all alerts of a cluster’s own Prometheus to that cluster', async () => {
     prometheus.next('GET', /alerts$/, {
       json: { status: 'success', data: { alerts: [{ labels: { alertname: 'Down' }, state: 'firing' }] } },
     });
-    const found = await provider({ endpoint: undefined, endpoints: { b: { url: prometheus.url } } }).alerts([
+    const found = await provider({ endpoints: [{ url: prometheus.url, clusters: ['b'] }] }).alerts([
       cluster('b'),
     ]);
     expect(found).toMatchObject([{ cluster_id: 'b', name: 'Down' }]);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { SimulatedCluster } from '../../../lib/simulation/clusters/cluster.js';
-import { createGenerator } from '../../../lib/simulation/datadog/generator.js';
 import { startDatadog } from '../../../lib/simulation/datadog/index.js';
+import { createGenerator } from '../../../lib/simulation/metrics/generator.js';
 import type { Scenario } from '../../../lib/simulation/scenario.js';
 import { BEGINNING, MINUTE, setVersion, smallWorld } from '../../support/small-world.js';
 

@@ -1,0 +1,178 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { SimulatedCluster } from '../clusters/cluster.js';
+import { within } from '../clusters/faults.js';
+import { createGenerator } from '../metrics/generator.js';
+import type { World } from '../world.js';
+import { alertmanagerAlerts, prometheusAlerts, silences } from './alerts.js';
+import { type Answer, answerQuery, failure, type QueryKind, success } from './answers.js';
+import type { PrometheusRule } from './faults.js';
+import { selectorsOf } from './promql/parse.js';
+import { createStorage, type Storage, spanOf } from './storage.js';
+
+export interface PrometheusOptions {
+  readonly port?: number;
+  /** Default: nobody is asked who they are. */
+  readonly credentials?: { readonly username: string; readonly password: string };
+}
+
+export interface SimulatedPrometheus {
+  /** Prometheus at `/api/v1`, its Alertmanager at `/api/v2`. */
+  readonly url: string;
+  /** Path to how often it was asked. */
+  readonly requests: ReadonlyMap<string, number>;
+  readonly storage: Storage;
+  stop(): Promise<void>;
+}
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  /** Of the address, or of a form. */
+  readonly form: URLSearchParams;
+  readonly headers: IncomingMessage['headers'];
+  readonly now: number;
+}
+
+/** The simulated Prometheus and Alertmanager, over the same world as the simulated Datadog. */
+export async function startPrometheus(
+  world: World,
+  clusters: { readonly byId: ReadonlyMap<string, SimulatedCluster> },
+  options: PrometheusOptions = {},
+): Promise<SimulatedPrometheus> {
+  const { latencyMs = 0, seed, datadog } = world.scenario;
+  const requests = new Map<string, number>();
+  const used = new Map<PrometheusRule, number>();
+  const all = [...clusters.byId.values()];
+  const storage = createStorage(all, createGenerator(seed, datadog?.noise));
+  const born = Math.min(world.clock.now(), ...all.map((cluster) => cluster.born));
+
+  const server = createServer((request, response) => {
+    void world.clock.busy(async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
+      const url = new URL(request.url ?? '/', 'http://prometheus');
+      requests.set(url.pathname, (requests.get(url.pathname) ?? 0) + 1);
+      const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+      const call: Call = {
+        method: request.method ?? 'GET',
+        path: url.pathname,
+        form: isForm ? new URLSearchParams(Buffer.concat(chunks).toString()) : url.searchParams,
+        headers: request.headers,
+        now: world.clock.now(),
+      };
+      const { status = 200, body } = safely(call);
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      response.writeHead(status, {
+        'content-type': typeof body === 'string' ? 'text/html' : 'application/json',
+        'content-length': Buffer.byteLength(text),
+      });
+      response.end(text);
+    });
+  });
+  server.keepAliveTimeout = 60_000;
+
+  function safely(call: Call): Answer {
+    try {
+      if (!mayAsk(call)) return { status: 401, body: 'Unauthorized\n' };
+      const rules = rulesFor(call);
+      const broken = rules.find(({ kind }) => ['status', 'error', 'no-data', 'page'].includes(kind));
+      if (broken) return brokenAnswer(broken);
+      for (const cluster of all) cluster.advance(call.now);
+      return answerTo(call, rules);
+    } catch (error) {
+      return failure(500, 'internal', `the simulation failed: ${(error as Error).message}`);
+    }
+  }
+
+  function answerTo({ method, path, form, now }: Call, rules: readonly PrometheusRule[]): Answer {
+    const query = /^\/api\/v1\/(query|query_range)$/.exec(path)?.[1] as QueryKind | undefined;
+    if (query !== undefined && (method === 'GET' || method === 'POST')) {
+      return answerQuery(query, form, now, (parsed) => {
+        const selectors = selectorsOf(parsed);
+        const asked = rules.filter(
+          ({ metric }) =>
+            metric === undefined ||
+            selectors.some(({ matchers }) =>
+              storage.exposed[0]?.series.some(
+                ({ labels, shows }) =>
+                  shows.includes(metric) &&
+                  matchers.some(({ label, value }) => label === '__name__' && value === labels.__name__),
+              ),
+            ),
+        );
+        const warned = asked.some(({ kind }) => kind === 'partial' || kind === 'warning');
+        return {
+          select: storage.at(now, rules),
+          ...(warned
+            ? { warnings: ['remote storage: one of 3 stores did not answer: context deadline exceeded'] }
+            : {}),
+        };
+      });
+    }
+    switch (`${method} ${path}`) {
+      case 'GET /api/v1/alerts':
+        return success(prometheusAlerts(all, now));
+      case 'GET /api/v2/status':
+        return { body: { cluster: { status: 'ready', peers: [] }, uptime: new Date(born).toISOString() } };
+      case 'GET /api/v2/alerts':
+        return { body: alertmanagerAlerts(all, now) };
+      case 'GET /api/v2/silences':
+        return { body: silences(all, now) };
+      default:
+        return { status: 404, body: '404 page not found\n' };
+    }
+  }
+
+  function mayAsk({ headers }: Call): boolean {
+    if (!options.credentials) return true;
+    const { username, password } = options.credentials;
+    const basic = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    return headers.authorization === basic || headers.authorization === `Bearer ${password}`;
+  }
+
+  /** Rules of the scenario that fit the request; each use of a limited one is counted. */
+  function rulesFor({ path, now }: Call): PrometheusRule[] {
+    return (world.scenario.prometheus?.rules ?? []).filter((rule) => {
+      if (rule.path !== undefined && !path.startsWith(rule.path)) return false;
+      if (!within(spanOf(rule), (now - born) / 60_000)) return false;
+      const count = (used.get(rule) ?? 0) + 1;
+      used.set(rule, count);
+      return count <= (rule.times ?? Infinity);
+    });
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    storage,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function brokenAnswer({ kind, code }: PrometheusRule): Answer {
+  switch (kind) {
+    case 'page':
+      return { status: code ?? 200, body: '<html><body>Sign in to continue</body></html>' };
+    case 'no-data':
+      return { body: { status: 'success' } };
+    case 'error':
+      return {
+        body: { status: 'error', errorType: 'internal', error: 'the query could not be carried out' },
+      };
+    default:
+      return failure(
+        code ?? 500,
+        code === 422 ? 'execution' : code === 503 ? 'timeout' : 'internal',
+        'it failed',
+      );
+  }
+}
