@@ -98,7 +98,7 @@ export function describeRollout(rollout: Rollout): string {
 async function clusterLines(rollout: Rollout, progress: Progress | undefined, on: Remote): Promise<string> {
   const clusters = await on.registry.get(rollout.clusters.map((cluster) => cluster.cluster_id));
   return table(
-    ['CLUSTER', 'FROM', 'STATUS', 'CHECKS', 'LAST SEEN'],
+    ['CLUSTER', 'FROM', 'STATUS', 'VERDICT', 'LAST SEEN'],
     rollout.clusters.map(({ cluster_id, from, verdict }) => {
       const step = progress?.clusters.find((entry) => entry.cluster_id === cluster_id);
       return [

@@ -29,12 +29,15 @@ export async function decide(input: DecideInput, ports: DecidePorts): Promise<St
     return { cluster_id, verdict: worst(found.length < REPORTS ? [...found, 'errored'] : found) };
   });
   const verdict = worst(byCluster.map((cluster) => cluster.verdict));
-  await updateRollout(ports, rollout.key, (current) => ({
-    clusters: current.clusters.map((cluster) => ({
-      ...cluster,
-      verdict: byCluster.find((entry) => entry.cluster_id === cluster.cluster_id)?.verdict,
-    })),
-  }));
+  // The verdict of a cluster is about the upgrade: that it is well again at its old version does not change it.
+  if (input.direction === 'forward') {
+    await updateRollout(ports, rollout.key, (current) => ({
+      clusters: current.clusters.map((cluster) => ({
+        ...cluster,
+        verdict: byCluster.find((entry) => entry.cluster_id === cluster.cluster_id)?.verdict,
+      })),
+    }));
+  }
   const clusters = await ports.registry.get(rollout.clusters.map((cluster) => cluster.cluster_id));
   const step = await leaveStep(
     ports,

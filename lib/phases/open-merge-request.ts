@@ -1,9 +1,13 @@
 import { proceed, type StepResult, settle } from '../domain/next-step.js';
 import type { MergeRequestRef, Rollout } from '../domain/rollout.js';
+import { type Verdict, worst } from '../domain/verdict.js';
 import type { Ports } from '../ports/index.js';
+import { stepVerdict } from '../targets/target.js';
 import type { OpenMergeRequestInput } from './contracts.js';
+import { readReports } from './decide.js';
 import { proposeRollback } from './propose-rollback.js';
 import { proposeUpgrade } from './propose-upgrade.js';
+import { readProgress } from './support/progress.js';
 import { audit, loadRollout, updateRollout } from './support/record.js';
 import { setStatus } from './support/registry-changes.js';
 import { enterStep } from './support/step.js';
@@ -44,7 +48,11 @@ export async function openMergeRequest(
 }
 
 async function openRollback(rollout: Rollout, reason: string, ports: ProposePorts): Promise<StepResult> {
-  await updateRollout(ports, rollout.key, () => ({ failure: reason }));
+  const verdicts = await upgradeVerdicts(rollout, ports);
+  await updateRollout(ports, rollout.key, (current) => ({
+    failure: reason,
+    clusters: current.clusters.map((one) => ({ ...one, verdict: verdicts.get(one.cluster_id) })),
+  }));
   // A second run finds clusters that are rolling back already; there is no way back from there.
   if (!rollout.rollback) await setStatus(ports, rollout, 'rollback-required');
   if (!ports.config.rollback.auto_create_mr) {
@@ -61,6 +69,30 @@ async function openRollback(rollout: Rollout, reason: string, ports: ProposePort
   await keep(rollout, 'rollback', proposed.request, ports);
   await setStatus(ports, rollout, 'rolling-back');
   return proceed('failed', reason);
+}
+
+/**
+ * What the upgrade did to each cluster, as far as it was judged: its soak and checks, and the steps of Flux and the
+ * restart. A cluster that was still being watched when another one failed is `inconclusive`.
+ */
+async function upgradeVerdicts(
+  rollout: Rollout,
+  ports: Pick<Ports, 'journal'>,
+): Promise<ReadonlyMap<string, Verdict>> {
+  const [reports, steps] = await Promise.all([
+    readReports(rollout, { stage: 'after', direction: 'forward' }, ports),
+    readProgress(rollout, 'forward', ports),
+  ]);
+  return new Map(
+    rollout.clusters.map(({ cluster_id }) => [
+      cluster_id,
+      worst([
+        'inconclusive',
+        ...reports.filter((one) => one.cluster_id === cluster_id).map(({ verdict }) => verdict),
+        ...steps.filter((one) => one.cluster_id === cluster_id).map(stepVerdict),
+      ]),
+    ]),
+  );
 }
 
 async function keep(

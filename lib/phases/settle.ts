@@ -37,6 +37,8 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
   const told = upgrade
     ? `!${upgrade.iid} was merged while the rollout ended (${asked}: ${input.reason}); guard monitor watches it`
     : input.reason;
+  // The upgrade has failed; that its rollback went well is what the outcome says.
+  const verdict = outcome === 'rolled-back' ? 'failed' : input.verdict;
   const reason = rollout.failure ? `${rollout.failure}; ${told}` : told;
   await mapBounded(rollout.dryRun ? [] : rollout.clusters, REGISTRY_CONCURRENCY, async (cluster) => {
     const change = endOf(rollout, outcome, cluster.from, cluster.verdict, ports);
@@ -71,13 +73,13 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
   await updateRollout(ports, rollout.key, (current) => ({
     ...(upgrade ? { upgrade } : {}),
     outcome,
-    verdict: input.verdict ?? undefined,
+    verdict: verdict ?? undefined,
     reason,
     phase: outcome,
     request: undefined,
     endedAt: current.endedAt ?? iso(ports.now()),
   }));
-  return { rollout: rollout.key, outcome, verdict: input.verdict, reason };
+  return { rollout: rollout.key, outcome, verdict, reason };
 }
 
 function endOf(

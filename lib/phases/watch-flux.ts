@@ -4,11 +4,11 @@ import { again, type Judged, obeyRequest, type StepResult } from '../domain/next
 import type { Direction, Rollout } from '../domain/rollout.js';
 import { worst } from '../domain/verdict.js';
 import type { Ports } from '../ports/index.js';
-import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
 import { type ClusterStep, type StepContext, stepVerdict, type Target } from '../targets/target.js';
 import type { RestartDataPlaneInput, WatchFluxInput } from './contracts.js';
 import { mapBounded } from './support/concurrency.js';
+import { keepProgress, type Steps } from './support/progress.js';
 import { iso, updateRollout } from './support/record.js';
 import { batchSettings, changedAt, enterStep, leaveStep, versionFor } from './support/step.js';
 
@@ -84,9 +84,9 @@ async function stepAll(
       return { state: 'errored', message: messageOf(error) };
     }
   }
-  await keepProgress(rollout, direction, steps, ports);
   const waited = ports.now() - Date.parse(rollout.stepStartedAt ?? iso(ports.now()));
   const expired = waited >= settings[timeout] * 60_000;
+  await keepProgress(rollout, direction, steps, expired, ports);
   const judged = judgeSteps(steps, expired ? `${timeout} (${settings[timeout]})` : undefined);
   if (judged === 'waiting') {
     const reached = steps.every(({ step }) => step.state !== 'errored');
@@ -96,8 +96,6 @@ async function stepAll(
   }
   return leaveStep(ports, rollout, judged, { merged: true, direction }, settings);
 }
-
-type Steps = readonly { cluster_id: string; step: ClusterStep }[];
 
 /** A deadline that passed is a broken limit: `failed`. A cluster that could not be asked is `errored`. */
 function judgeSteps(steps: Steps, expired: string | undefined): Judged | 'waiting' {
@@ -124,24 +122,4 @@ function progressText(steps: Steps): string {
   const done = steps.filter(({ step }) => step.state === 'done').length;
   const waiting = steps.find(({ step }) => step.state === 'waiting');
   return `${done} of ${steps.length} clusters done${waiting ? `; ${waiting.cluster_id}: ${waiting.step.message}` : ''}`;
-}
-
-async function keepProgress(
-  rollout: Rollout,
-  direction: Direction,
-  steps: Steps,
-  ports: StepPorts,
-): Promise<void> {
-  await ports.journal.put({
-    pk: journalKeys.rollout(rollout.key),
-    sk: journalKeys.progress(direction),
-    at: iso(ports.now()),
-    phase: rollout.phase,
-    clusters: steps.map(({ cluster_id, step }) => ({
-      cluster_id,
-      state: step.state,
-      message: step.message.slice(0, 200),
-      ...(step.notes?.length ? { notes: step.notes.slice(0, 10) } : {}),
-    })),
-  });
 }

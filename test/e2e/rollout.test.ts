@@ -59,6 +59,12 @@ describe('a rollout, over every wire', () => {
     expect(rollback.assignees.length).toBeGreaterThan(0);
     expect(rollback.description).toContain('eks-dev-us-east-1-web');
     const rollout = (await rolloutOf(fleet))!;
+    // The verdict is about the upgrade: one cluster is to blame, the other was still being watched.
+    expect(rollout.verdict).toBe('failed');
+    expect(Object.fromEntries(rollout.clusters.map((one) => [one.cluster_id, one.verdict]))).toEqual({
+      'eks-dev-us-east-1-api': 'inconclusive',
+      'eks-dev-us-east-1-web': 'failed',
+    });
     expect(rollout.failure).toMatch(/latency_p99 of eks-dev-us-east-1-web.*found at [123]$/);
     const opened = requests[1]!.createdAt;
     const measured = await fleet.remote.journal.records(

@@ -128,7 +128,8 @@ describe('settle', () => {
     }) => {
       const w = world({ config: SHORT });
       await from(w);
-      expect(await settle(w, outcome)).toEqual({ rollout: KEY, outcome, verdict: null, reason });
+      const verdict = outcome === 'rolled-back' ? 'failed' : null;
+      expect(await settle(w, outcome)).toEqual({ rollout: KEY, outcome, verdict, reason });
       for (const id of WAVE) {
         const cluster = w.registry.items.get(id)!;
         expect(cluster).toMatchObject({ status });
