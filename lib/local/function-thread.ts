@@ -37,6 +37,8 @@ export function createFunctionThread(): FunctionThread {
   function start(): Started {
     const worker = new Worker(new URL('./function-thread-main.js', import.meta.url), {
       env: { ...process.env },
+      // Lists of a whole batch live shortly and at once: in the usual 16 MB they are copied about again and again.
+      resourceLimits: { maxYoungGenerationSizeMb: 96 },
     });
     const started: Started = { worker, waiting: new Map() };
     worker.on('message', ({ id, answer }: { id: number; answer: ThreadAnswer }) => {

@@ -1,3 +1,4 @@
+import type { Cluster } from '../domain/cluster.js';
 import { messageOf } from '../domain/errors.js';
 import { type ClusterReport, checkResult, clusterReport } from '../domain/evidence.js';
 import type { Rollout } from '../domain/rollout.js';
@@ -13,14 +14,15 @@ import { changedAt, versionFor } from './support/step.js';
 
 type CheckPorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'clusters' | 'analyzer'>;
 
-/** Clusters of one chunk that are checked at once. */
-const CHUNK_CONCURRENCY = 10;
-
 /** Runs every check of each cluster and stores the whole report; only verdicts are returned. */
 export async function checkCluster(input: CheckClusterInput, ports: CheckPorts): Promise<CheckClusterOutput> {
-  const rollout = await loadRollout(ports, input.rollout);
-  return mapBounded(input.clusters, CHUNK_CONCURRENCY, async (cluster_id) => {
-    const { report, kept } = await examine(cluster_id, rollout, input, ports);
+  const [rollout, registered] = await Promise.all([
+    loadRollout(ports, input.rollout),
+    ports.registry.get(input.clusters),
+  ]);
+  const byId = new Map(registered.map((cluster) => [cluster.cluster_id, cluster]));
+  return mapBounded(input.clusters, input.atOnce, async (cluster_id) => {
+    const { report, kept } = await examine(cluster_id, byId.get(cluster_id), rollout, input, ports);
     await ports.journal.put({
       pk: journalKeys.rollout(rollout.key),
       sk: journalKeys.check(input.stage, input.direction, cluster_id),
@@ -34,12 +36,12 @@ export async function checkCluster(input: CheckClusterInput, ports: CheckPorts):
 
 async function examine(
   cluster_id: string,
+  cluster: Cluster | undefined,
   rollout: Rollout,
   input: CheckClusterInput,
   ports: CheckPorts,
 ): Promise<{ report: ClusterReport; kept?: KeptFacts }> {
   const at = iso(ports.now());
-  const [cluster] = await ports.registry.get([cluster_id]);
   if (!cluster) {
     const gone = checkResult('registry', 'errored', `${cluster_id} is not in the registry any more`);
     return { report: clusterReport(cluster_id, input.stage, at, [gone]) };

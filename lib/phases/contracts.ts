@@ -39,13 +39,21 @@ export const stepOutput = z.object({
 export const planOutput = stepOutput.extend({
   rollout: z.string(),
   chunks: z.array(z.array(z.string())),
+  /** Chunks at once, and clusters of each at once. */
   parallelism: z.number().int(),
+  atOnce: z.number().int(),
   mergeTimeoutSeconds: z.number().int(),
   direction,
 });
 export type PlanOutput = z.infer<typeof planOutput>;
 
-export const checkClusterInput = z.object({ rollout, direction, stage, clusters: z.array(z.string()) });
+export const checkClusterInput = z.object({
+  rollout,
+  direction,
+  stage,
+  clusters: z.array(z.string()),
+  atOnce: z.number().int().min(1),
+});
 export const checkClusterOutput = z.array(z.object({ cluster_id: z.string(), verdict }));
 export type CheckClusterOutput = z.infer<typeof checkClusterOutput>;
 

@@ -27,6 +27,7 @@ export async function plan(
       rollout: '',
       chunks: [],
       parallelism: 1,
+      atOnce: 1,
       mergeTimeoutSeconds: 60,
       direction: 'forward',
     };

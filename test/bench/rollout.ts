@@ -87,7 +87,7 @@ async function withFleet<T>(
   // Clusters and their API servers are there before a rollout begins; the simulation makes their texts when asked.
   for (const cluster of fleet.kubernetes.byId.values()) {
     cluster.advance(fleet.clock.now());
-    for (const resource of RESOURCES) cluster.store.text(resource, false);
+    for (const resource of RESOURCES) cluster.store.bytes(resource, false);
   }
   try {
     await upgrade(fleet, { dry_run: true, clusters: warmOnes(fleet) });

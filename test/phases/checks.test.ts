@@ -10,7 +10,7 @@ import { admitted, checked, fluxApplies, KEY, planned, restarted } from '../supp
 import { NEW, OLD, SHORT, WAVE, type World, world } from '../support/fakes/world.js';
 
 const check = (w: World, stage: 'before' | 'after' = 'before', direction: 'forward' | 'back' = 'forward') =>
-  checkCluster({ rollout: KEY, direction, stage, clusters: [...WAVE] }, w.ports);
+  checkCluster({ rollout: KEY, direction, stage, clusters: [...WAVE], atOnce: 2 }, w.ports);
 const decideBefore = (w: World) => decide({ rollout: KEY, direction: 'forward', stage: 'before' }, w.ports);
 const decideAfter = (w: World, direction: 'forward' | 'back' = 'forward') =>
   decide({ rollout: KEY, direction, stage: 'after' }, w.ports);

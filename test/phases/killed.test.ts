@@ -57,7 +57,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   },
   'check before': {
     from: planned,
-    act: (w) => checkCluster({ ...at('forward'), stage: 'before', clusters: [...WAVE] }, w.ports),
+    act: (w) => checkCluster({ ...at('forward'), stage: 'before', clusters: [...WAVE], atOnce: 2 }, w.ports),
   },
   'measure before': { from: planned, act: (w) => measure({ ...at('forward'), stage: 'before' }, w.ports) },
   'decide before': {

@@ -44,6 +44,7 @@ describe('plan', () => {
       rollout: KEY,
       chunks: WAVE.map((id) => [id]),
       parallelism: w.config.execution.max_parallel_clusters,
+      atOnce: 1,
       mergeTimeoutSeconds: 168 * 3600,
       direction: 'forward',
     });
@@ -75,9 +76,9 @@ describe('plan', () => {
       tree: () => literalTree(Object.fromEntries(many.map((id) => [id, OLD]))),
       config: { execution: { enable_rollout_sequencing: false } },
     });
-    const { chunks, parallelism, reason } = await run(w, { batch: 'staging', parallelism: 3 });
+    const { chunks, parallelism, atOnce, reason } = await run(w, { batch: 'staging', parallelism: 4 });
     expect(reason).toBe('');
-    expect(parallelism).toBe(3);
+    expect({ parallelism, atOnce }).toEqual({ parallelism: 2, atOnce: 2 });
     expect(chunks.length).toBe(125);
     expect(chunks.flat()).toEqual(many);
   });

@@ -23,11 +23,18 @@ export function createDescriber(options: {
 }): (cluster: ClusterRef) => Promise<Description> {
   const { roles, clientOptions = (region) => awsClientOptions({ region }), limit } = options;
   const first = new Map<string, EKSClient>();
+  /** Making a client costs more than a call of it; a role's credentials are the same object until they are renewed. */
+  const clients = new WeakMap<object, Map<string, EKSClient>>();
 
   /** Each role signs its own calls; the connections of a region are shared by all of them. */
   async function clientFor({ region, aws_role_arn, cluster_id }: ClusterRef): Promise<EKSClient> {
     // Given as they are: the SDK would judge an expiry by the real clock and cache them as it sees fit.
-    const { accessKeyId, secretAccessKey, sessionToken } = await roles.credentials(aws_role_arn, cluster_id);
+    const credentials = await roles.credentials(aws_role_arn, cluster_id);
+    const known = clients.get(credentials) ?? new Map<string, EKSClient>();
+    clients.set(credentials, known);
+    const before = known.get(region);
+    if (before) return before;
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     const shared = first.get(region);
     const client = new EKSClient({
       ...clientOptions(region),
@@ -35,6 +42,7 @@ export function createDescriber(options: {
       credentials: { accessKeyId, secretAccessKey, sessionToken },
     });
     if (!shared) first.set(region, client);
+    known.set(region, client);
     return client;
   }
 

@@ -29,12 +29,16 @@ function isObject(value: unknown): boolean {
   const metadata = (value as { metadata?: { name?: unknown } } | null)?.metadata;
   return typeof metadata?.name === 'string';
 }
-const kubeObject = z.custom<KubeObject>(isObject, { error: 'an object with metadata.name is expected' });
+const EXPECTED = 'an object with metadata.name is expected';
+const kubeObject = z.custom<KubeObject>(isObject, { error: EXPECTED });
+const kubeObjects = z.custom<KubeObject[]>((value) => Array.isArray(value) && value.every(isObject), {
+  error: (issue) => (Array.isArray(issue.input) ? `in each item ${EXPECTED}` : 'a list is expected'),
+});
 const kubeList = z.looseObject({
   kind: z.string().optional(),
   apiVersion: z.string().optional(),
   metadata: z.looseObject({ continue: z.string().optional() }),
-  items: z.array(kubeObject),
+  items: kubeObjects,
 });
 const versionInfo = z.looseObject({ gitVersion: z.string().min(1) });
 

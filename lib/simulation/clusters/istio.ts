@@ -397,7 +397,6 @@ function crashed(pod: KubeObject): KubeObject {
 function synczRow(pod: KubeObject, minor: number, late: boolean): object {
   const { name, namespace } = pod.metadata;
   const gateway = pod.metadata.annotations?.['inject.istio.io/templates'] === 'gateway';
-  const nonce = (kind: string) => hexadecimal(16, kind, name);
   const row: Record<string, unknown> = {
     cluster_id: 'Kubernetes',
     proxy: `${name}.${namespace}`,
@@ -413,8 +412,9 @@ function synczRow(pod: KubeObject, minor: number, late: boolean): object {
   for (const kind of Object.keys(types)) {
     // A gateway without listeners asks for no routes: both sides are empty then.
     if (gateway && kind === 'route') continue;
-    row[`${kind}_sent`] = nonce(kind);
-    row[`${kind}_acked`] = late && kind === 'cluster' ? hexadecimal(16, 'old', name) : nonce(kind);
+    const sent = hexadecimal(16, kind, name);
+    row[`${kind}_sent`] = sent;
+    row[`${kind}_acked`] = late && kind === 'cluster' ? hexadecimal(16, 'old', name) : sent;
   }
   if (minor >= 24) {
     row.resources = Object.fromEntries(

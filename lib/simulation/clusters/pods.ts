@@ -38,12 +38,7 @@ export function podOf(spec: PodSpec): KubeObject {
   const isReplica = spec.owner.kind === 'ReplicaSet';
   const labels = {
     ...template.metadata.labels,
-    ...(isReplica
-      ? { 'pod-template-hash': spec.hash }
-      : {
-          'controller-revision-hash': `${spec.owner.name}-${spec.hash}`,
-          'apps.kubernetes.io/pod-index': String(spec.ordinal),
-        }),
+    ...ownerLabels(spec),
     ...(injection && {
       'security.istio.io/tlsMode': 'istio',
       'service.istio.io/canonical-name': template.metadata.labels.app,
@@ -90,6 +85,16 @@ export function podOf(spec: PodSpec): KubeObject {
       containerStatuses: proxied.containers.map(waiting),
       ...(proxied.initContainers && { initContainerStatuses: proxied.initContainers.map(waiting) }),
     },
+  };
+}
+
+/** What each kind of owner writes on its pods. */
+function ownerLabels({ owner, hash, ordinal }: PodSpec): Record<string, string> {
+  if (owner.kind === 'ReplicaSet') return { 'pod-template-hash': hash };
+  if (owner.kind === 'Job') return { 'batch.kubernetes.io/job-name': owner.name, 'job-name': owner.name };
+  return {
+    'controller-revision-hash': `${owner.name}-${hash}`,
+    ...(ordinal === undefined ? {} : { 'apps.kubernetes.io/pod-index': String(ordinal) }),
   };
 }
 

@@ -18,7 +18,8 @@ type Options = { cluster?: boolean; short?: string[]; plural?: string; subresour
 function resource(apiVersion: string, kind: string, options: Options = {}): Resource {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/', 2) : ['', apiVersion];
   const singular = kind.toLowerCase();
-  const plural = options.plural ?? (singular.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}s`);
+  const plural =
+    options.plural ?? (/[^aeiou]y$/.test(singular) ? `${singular.slice(0, -1)}ies` : `${singular}s`);
   return {
     group: group!,
     version: version!,

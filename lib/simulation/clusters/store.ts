@@ -19,8 +19,8 @@ interface Collection {
   readonly entries: Map<string, Entry>;
   readonly removals: Removal[];
   sorted: readonly Entry[] | undefined;
-  /** Text of the whole collection's items, joined; with and without spec and status. */
-  text: { full?: string; partial?: string };
+  /** JSON of the whole collection's items, joined by commas; with and without spec and status. */
+  bytes: { full?: Buffer; partial?: Buffer };
 }
 
 /** The objects of one cluster: what etcd is to an API server. Objects are replaced, never changed. */
@@ -81,20 +81,22 @@ export class ObjectStore {
     return this.#of(resource).removals;
   }
 
-  /** Text of all items, joined by commas. */
-  text(resource: Resource, partial: boolean): string {
-    const { text } = this.#of(resource);
+  /** JSON of all items, joined by commas, as it goes over the wire. */
+  bytes(resource: Resource, partial: boolean): Buffer {
+    const { bytes } = this.#of(resource);
     const key = partial ? 'partial' : 'full';
-    text[key] ??= this.list(resource)
-      .map((entry) => (partial ? partialOf(entry) : jsonOf(entry)))
-      .join(',');
-    return text[key];
+    bytes[key] ??= Buffer.from(
+      this.list(resource)
+        .map((entry) => (partial ? partialOf(entry) : jsonOf(entry)))
+        .join(','),
+    );
+    return bytes[key];
   }
 
   #of(resource: Resource): Collection {
     let collection = this.#collections.get(resource);
     if (collection === undefined) {
-      collection = { entries: new Map(), removals: [], sorted: undefined, text: {} };
+      collection = { entries: new Map(), removals: [], sorted: undefined, bytes: {} };
       this.#collections.set(resource, collection);
     }
     return collection;
@@ -118,7 +120,7 @@ export function partialOf(entry: Entry): string {
 
 function forget(collection: Collection): void {
   collection.sorted = undefined;
-  collection.text = {};
+  collection.bytes = {};
 }
 
 function keyOf({ metadata }: KubeObject): string {

@@ -51,9 +51,8 @@ function list(cluster: SimulatedCluster, route: Route, options: ReadOptions): Re
   const plain = matches === undefined && !table && !query.get('continue') && all.length <= limit;
   if (plain) {
     const metadata = { resourceVersion: String(store.revision) };
-    return ok(
-      `${JSON.stringify({ ...head, metadata }).slice(0, -1)},"items":[${store.text(resource, partial)}]}`,
-    );
+    const before = `${JSON.stringify({ ...head, metadata }).slice(0, -1)},"items":[`;
+    return ok(Buffer.concat([Buffer.from(before), store.bytes(resource, partial), END]));
   }
   const found = matches === undefined ? all : all.filter((entry) => matches(entry.object));
   const { start, revision } = position(query.get('continue'), store.revision, options);
@@ -98,6 +97,8 @@ function position(
   throw expired();
 }
 
-function ok(body: string): Reply {
+const END = Buffer.from(']}');
+
+function ok(body: string | Buffer): Reply {
   return { status: 200, body };
 }

@@ -515,6 +515,23 @@ describe('the Kubernetes face', () => {
     });
   });
 
+  it("names Istio's Gateways as Kubernetes does", async () => {
+    const found = await send({ path: '/apis/networking.istio.io/v1/gateways' });
+    expect(found).toMatchObject({ status: 200, body: { kind: 'GatewayList', items: [] } });
+  });
+
+  it("labels a Job's pod as a Job does, and not as a StatefulSet", async () => {
+    const { body } = await send({ path: '/api/v1/namespaces/batch/pods' });
+    const [pod] = body.items.filter((item: { metadata: { name: string } }) =>
+      item.metadata.name.startsWith('nightly-report'),
+    );
+    expect(pod.metadata.labels).toEqual({
+      app: 'nightly-report',
+      'batch.kubernetes.io/job-name': 'nightly-report-29384710',
+      'job-name': 'nightly-report-29384710',
+    });
+  });
+
   it('counts what it was asked by cluster, verb and resource', async () => {
     const before = clusters.requests.length;
     await send({ path: '/api/v1/namespaces/shop/pods/nope' });

@@ -25,7 +25,7 @@ export async function planned(w: World, more: object = {}): Promise<void> {
 
 export async function checked(w: World, stage: 'before' | 'after' = 'before'): Promise<void> {
   const direction = stage === 'before' ? 'forward' : (await w.rollout()).direction;
-  await checkCluster({ rollout: KEY, direction, stage, clusters: [...WAVE] }, w.ports);
+  await checkCluster({ rollout: KEY, direction, stage, clusters: [...WAVE], atOnce: 2 }, w.ports);
 }
 
 /** Fit to be upgraded: `pre-check-passed`. */
