@@ -121,11 +121,19 @@ function isBootstrap(repository: Repository, dir: string): boolean {
   );
 }
 
+/** Flux roots of the tree that the fleet does not know, as members: a change must not reach them either. */
+export function strangersOf(repository: Repository, fleet: readonly FleetMember[]): FleetMember[] {
+  return strangers(repository, fleet).map((root) => ({
+    cluster_id: `${root} (not in the fleet)`,
+    flux_path: root,
+  }));
+}
+
 /**
  * Roots of clusters that no member of the fleet stands for: other bootstrapped folders, and folders beside the
  * members' roots that hold Flux Kustomizations and that nobody includes.
  */
-export function strangers(repository: Repository, members: readonly FleetMember[]): readonly string[] {
+function strangers(repository: Repository, members: readonly FleetMember[]): readonly string[] {
   const known = new Set(members.map((member) => rootOf(repository, member)));
   const found = new Set(fluxRoots(repository).filter((root) => !known.has(root)));
   const parents = new Set([...known].filter((root) => repository.isFolder(root)).map(dirOf));

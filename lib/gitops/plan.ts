@@ -4,7 +4,7 @@ import { commitsOf, stagedCommits } from './commits.js';
 import type { FileEdit } from './diff.js';
 import { unifiedDiff } from './diff.js';
 import type { FleetMember } from './fleet.js';
-import { rootOf, strangers } from './fleet.js';
+import { rootOf, strangersOf } from './fleet.js';
 import { orderWarnings } from './order.js';
 import type { Change, Plan, PlannedEdit, PlanRequest, Refusal } from './plan-contract.js';
 import { Repository, repositoryOf } from './repository.js';
@@ -27,7 +27,7 @@ const MAX_STAGES = 8;
 export function planChange(request: PlanRequest): Plan {
   const repository = repositoryOf(request.tree);
   const problems = waveProblems(request);
-  const everyone = [...request.fleet, ...strangersIn(repository, request.fleet)];
+  const everyone = [...request.fleet, ...strangersOf(repository, request.fleet)];
   const before = resolveAll(repository, everyone, request);
   // A wave that is wrong in itself has no places for updates.
   const stages = [
@@ -72,14 +72,6 @@ function waveProblems({ fleet, wave }: PlanRequest): Refusal[] {
     refused.push({ reason, clusters: [inexact[0]], hint: 'give a version such as 1.30.2' });
   }
   return refused;
-}
-
-/** Flux roots of the tree that the fleet does not know: a change must not reach them either. */
-function strangersIn(repository: Repository, fleet: readonly FleetMember[]): FleetMember[] {
-  return strangers(repository, fleet).map((root) => ({
-    cluster_id: `${root} (not in the fleet)`,
-    flux_path: root,
-  }));
 }
 
 function resolveAll(

@@ -3,6 +3,7 @@ import type { FleetMember } from './fleet.js';
 import { viewsOf } from './fleet.js';
 import type { Item } from './flux.js';
 import { scopeFor } from './flux-scope.js';
+import { versionsOf } from './moved.js';
 import { get } from './node.js';
 import type { PlanRequest, Refusal } from './plan-contract.js';
 import { Repository } from './repository.js';
@@ -58,13 +59,6 @@ export function verifyChange(
     for (const other of otherChanges(before, after, member, request, old)) report(other, id);
   }
   return [...problems.values()];
-}
-
-function versionsOf(resolution: Resolution): string {
-  return resolution.hits
-    .filter((hit) => hit.deciding)
-    .map((hit) => `${hit.release}|${hit.role}|${hit.value}`)
-    .join('\n');
 }
 
 /** Releases of other charts (or other Flux paths) that the same bytes would change. */

@@ -2,6 +2,7 @@ import { noteMarker, renderNote } from '../domain/merge-request-text.js';
 import { again, proceed, rollBack, type StepResult, settle } from '../domain/next-step.js';
 import type { Direction, MergeRequestRef, Rollout } from '../domain/rollout.js';
 import { sameVersion } from '../domain/version.js';
+import { movedBetween } from '../gitops/moved.js';
 import { resolveFleet } from '../gitops/plan.js';
 import type { MergeRequest } from '../ports/git-host.js';
 import type { Ports } from '../ports/index.js';
@@ -35,12 +36,13 @@ export async function judgeMerge(input: JudgeMergeInput, ports: JudgePorts): Pro
     return settle(unmerged, null, `merge request !${ref.iid} was closed without a merge`);
   if (request.state === 'locked') return again(10, `merge request !${ref.iid} is being merged`);
   if (request.state !== 'merged') return stillOpen(rollout, request, ref, input, ports);
-  if (!request.landedSha || !request.mergedAt)
+  if (!request.landedSha || !request.landedOn || !request.mergedAt)
     return again(10, `merge request !${ref.iid} is merged; GitLab does not show the commit yet`);
   return judgeLanded(
     rollout,
     direction,
     { ...ref, landedSha: request.landedSha, mergedAt: request.mergedAt },
+    request.landedOn,
     request.mergedBy,
     ports,
   );
@@ -112,6 +114,7 @@ async function judgeLanded(
   rollout: Rollout,
   direction: Direction,
   landed: MergeRequestRef,
+  landedOn: string,
   mergedBy: string | undefined,
   ports: JudgePorts,
 ): Promise<StepResult> {
@@ -123,7 +126,7 @@ async function judgeLanded(
     commit: landed.landedSha,
     links: [landed.url],
   });
-  const wrong = await wronglyMoved(rollout, direction, landed.landedSha!, ports);
+  const wrong = await wronglyMoved(rollout, direction, { before: landedOn, after: landed.landedSha! }, ports);
   if (direction === 'back') {
     await setStatus(ports, rollout, 'rolling-back');
     if (wrong.length > 0)
@@ -143,11 +146,11 @@ async function judgeLanded(
   return proceed('passed', `!${landed.iid} was merged at ${iso(Date.parse(landed.mergedAt!))}`);
 }
 
-/** Every cluster of the wave at its version at the landed commit, and no other cluster moved by it. */
+/** Every cluster of the wave at its version at the landed commit, and no other cluster moved by the merge itself. */
 async function wronglyMoved(
   rollout: Rollout,
   direction: Direction,
-  landedSha: string,
+  landed: { readonly before: string; readonly after: string },
   ports: JudgePorts,
 ): Promise<string[]> {
   const target = targetNamed(rollout.target).gitops;
@@ -159,7 +162,7 @@ async function wronglyMoved(
     ),
   );
   const wave = new Set(rollout.clusters.map((cluster) => cluster.cluster_id));
-  const { files } = await ports.git.snapshot(rollout.project, landedSha);
+  const { files } = await ports.git.snapshot(rollout.project, landed.after);
   const after = resolveFleet(files, fleet, target);
   const wrong: string[] = [];
   for (const id of wave) {
@@ -170,21 +173,12 @@ async function wronglyMoved(
     else if (found === undefined || !sameVersion(found, wanted))
       wrong.push(`${id} is at ${where} in Git, not ${wanted}`);
   }
-  if (wrong.length > 0 || direction === 'back') return wrong;
-  // Others may have moved on by commits of their own; only what our merge request's base already had is compared.
-  for (const cluster of fleet.filter((member) => !wave.has(member.cluster_id))) {
-    const found = after.get(cluster.cluster_id)?.version;
-    const recorded = cluster.versions[rollout.target]?.current;
-    if (
-      found !== undefined &&
-      recorded !== undefined &&
-      sameVersion(found, rollout.version) &&
-      !sameVersion(recorded, rollout.version)
-    ) {
-      const expected = cluster.versions[rollout.target]?.target;
-      if (expected === undefined || !sameVersion(expected, found))
-        wrong.push(`${cluster.cluster_id} is not in the wave but moved to ${found}`);
-    }
-  }
+  // Against the branch just before the merge: what others have merged meanwhile is theirs.
+  const before = await ports.git.snapshot(rollout.project, landed.before);
+  for (const { cluster, from, to } of movedBetween(before.files, files, fleet, target))
+    if (!wave.has(cluster))
+      wrong.push(
+        `${cluster} is not in the wave, and the merge moved it from ${from || 'no version'} to ${to || 'no version'}`,
+      );
   return wrong;
 }

@@ -78,6 +78,8 @@ export interface MergeRequest {
   readonly sha: string;
   /** Commit on the target branch; `undefined` until GitLab shows it. */
   readonly landedSha?: string;
+  /** The target branch just before that: what the merge itself changed is the difference. With `landedSha`. */
+  readonly landedOn?: string;
   readonly mergedAt?: string;
   readonly mergedBy?: string;
   readonly commits: number;

@@ -63,21 +63,41 @@ describe('judge what was merged', () => {
     expect(statuses(w)).toEqual(new Set(['upgrading']));
   });
 
-  it('rolls back a merge that moved another cluster too', async () => {
+  it.each([NEW, '1.27.0'])(
+    'rolls back a merge that moved another cluster too, wherever it went: %s',
+    async (to) => {
+      const w = world({ config: SHORT });
+      await proposed(w);
+      // Even if a rollout of its own wants it there: it was not this request's to move.
+      w.registry.force('eks-dev-control-1', { versions: { istio: { current: OLD, target: to } } });
+      w.git.merge(1, { also: moved(w, 'eks-dev-control-1', OLD, to) });
+      expect(await judge(w)).toMatchObject({
+        next: 'roll-back',
+        reason: `what was merged is not this wave at ${NEW}: eks-dev-control-1 is not in the wave, and the merge moved it from ${OLD} to ${to}`,
+      });
+    },
+  );
+
+  it('rolls back a merge that moved a cluster of no registry', async () => {
     const w = world({ config: SHORT });
+    const stranger = Object.fromEntries(
+      Object.entries(moved(w, WAVE[0], 'never', 'never')).map(([path, text]) => [
+        path.replace(WAVE[0], 'stranger'),
+        text,
+      ]),
+    );
+    w.git.push({ ...stranger, 'clusters/stranger/flux-system/gotk-sync.yaml': '# bootstrapped\n' });
     await proposed(w);
-    w.git.merge(1, { also: moved(w, 'eks-dev-control-1', OLD, NEW) });
-    expect(await judge(w)).toMatchObject({
-      next: 'roll-back',
-      reason: `what was merged is not this wave at ${NEW}: eks-dev-control-1 is not in the wave but moved to ${NEW}`,
-    });
+    w.git.merge(1, { also: moved(w, 'stranger', OLD, NEW) });
+    expect((await judge(w)).reason).toContain('clusters/stranger (not in the fleet) is not in the wave');
   });
 
-  it('does not blame the wave for a cluster that its own rollout moved', async () => {
+  it.each([NEW, '1.27.0'])('does not blame the wave for what others merged meanwhile: %s', async (to) => {
     const w = world({ config: SHORT });
     await proposed(w);
-    w.registry.force('eks-dev-control-1', { versions: { istio: { current: OLD, target: NEW } } });
-    w.git.merge(1, { also: moved(w, 'eks-dev-control-1', OLD, NEW) });
+    w.git.push(moved(w, 'eks-dev-control-1', OLD, to));
+    w.git.merge(1);
+    w.git.push(moved(w, 'eks-dev-control-2', OLD, to));
     expect(await judge(w)).toMatchObject({ next: 'proceed' });
   });
 
@@ -166,6 +186,16 @@ describe('judge the rollback merge', () => {
     expect(await judge(w, 'back')).toMatchObject({
       outcome: 'rollback-failed',
       reason: `after the merge of !2: ${WAVE[0]} is at 1.31.0 in Git, not ${OLD}`,
+    });
+  });
+
+  it('fails when it moved another cluster, and names it', async () => {
+    const w = world({ config: SHORT });
+    await rollingBack(w);
+    w.git.merge(2, { also: moved(w, 'eks-dev-control-1', OLD, '1.27.0') });
+    expect(await judge(w, 'back')).toMatchObject({
+      outcome: 'rollback-failed',
+      reason: `after the merge of !2: eks-dev-control-1 is not in the wave, and the merge moved it from ${OLD} to 1.27.0`,
     });
   });
 

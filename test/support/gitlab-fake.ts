@@ -43,6 +43,7 @@ const ROOT = '/api/v4/projects/infra%2Fk8s';
 
 export async function startGitlabFake(files: Record<string, string>): Promise<GitlabFake> {
   const commits: GitlabFake['commits'] = new Map();
+  const listed = new Map<number, ReturnType<typeof wireCommit>[]>();
   const branches: GitlabFake['branches'] = new Map();
   const mergeRequests: FakeMergeRequest[] = [];
   const notes: GitlabFake['notes'] = [];
@@ -297,8 +298,11 @@ export async function startGitlabFake(files: Record<string, string>): Promise<Gi
       return { json: wire(mr!) };
     }
     if (at === 'GET :iid commits') {
+      // GitLab keeps the list when the request is merged, and keeps it without the commits' parents.
       const sha = branches.get(mr!.source_branch);
-      return { json: sha ? ahead(branches.get(mr!.target_branch)!, sha).map(wireCommit) : [] };
+      if (sha && (mr!.state === 'opened' || !listed.has(mr!.iid)))
+        listed.set(mr!.iid, ahead(branches.get(mr!.target_branch)!, sha).map(wireCommit));
+      return { json: (listed.get(mr!.iid) ?? []).map((one) => ({ ...one, parent_ids: [] })) };
     }
     if (at === 'GET :iid notes') return { json: notes.filter((note) => note.iid === mr!.iid) };
     if (at === 'POST :iid notes') {

@@ -50,7 +50,7 @@ const STATES = ['opened', 'closed', 'merged', 'locked'] as const;
 
 export function toMergeRequest(
   wire: WireMergeRequest,
-  more: { commits: number; landedSha?: string; warnings?: readonly string[] },
+  more: { commits: number; landedSha?: string; landedOn?: string; warnings?: readonly string[] },
 ): MergeRequest {
   const state = STATES.find((known) => known === wire.state);
   if (!state) throw new TerminalError(`Merge request !${wire.iid} is in the unknown state "${wire.state}"`);
@@ -67,6 +67,7 @@ export function toMergeRequest(
     labels: wire.labels,
     sha: wire.sha ?? '',
     ...(more.landedSha ? { landedSha: more.landedSha } : {}),
+    ...(more.landedOn ? { landedOn: more.landedOn } : {}),
     ...(wire.merged_at ? { mergedAt: wire.merged_at } : {}),
     ...(mergedBy ? { mergedBy } : {}),
     commits: more.commits,
@@ -86,7 +87,32 @@ export async function complete(
     client.mergeRequests.allCommits(project, wire.iid, { perPage: 100 }),
     landedShaOf(client, project, wire, now),
   ]);
-  return toMergeRequest(wire, { commits: commits.length, landedSha, warnings });
+  const landedOn = landedSha && (await branchBefore(client, project, landedSha, commits));
+  return toMergeRequest(wire, { commits: commits.length, landedSha, landedOn, warnings });
+}
+
+const idSchema = z.object({ id: z.string() });
+const parentsSchema = z.object({ parent_ids: z.array(z.string()).min(1) });
+
+/**
+ * The target branch before the merge: the first parent of a merge or squash commit; after a fast-forward merge
+ * the first ancestor that is no commit of the request. The request's own list of commits has no parents.
+ */
+async function branchBefore(
+  client: GitlabClient,
+  project: string,
+  landedSha: string,
+  listed: readonly unknown[],
+): Promise<string> {
+  const own = new Set(listed.map((one) => idSchema.parse(one).id));
+  let sha = landedSha;
+  do {
+    const parsed = parentsSchema.safeParse(await client.commits.show(project, sha));
+    if (!parsed.success) throw new TerminalError(`GitLab's commit ${sha} names no parent`);
+    own.delete(sha);
+    sha = parsed.data.parent_ids[0]!;
+  } while (own.has(sha));
+  return sha;
 }
 
 /** GitLab shows the commit of a merge within seconds. */

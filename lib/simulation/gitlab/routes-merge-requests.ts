@@ -145,8 +145,12 @@ function changes(call: Call): Answer {
 
 function listCommits(call: Call): Answer {
   const request = requestOf(call);
+  // GitLab keeps a request's commits without their parents.
   return page(
-    commitsOf(call.model, request).map((commit) => commitJson(commit, request.project, call.url)),
+    commitsOf(call.model, request).map((commit) => ({
+      ...commitJson(commit, request.project, call.url),
+      parent_ids: [],
+    })),
     call.target,
   );
 }

@@ -200,9 +200,10 @@ describe('propose', () => {
 
   it('returns a request that was merged in the meantime instead of opening a second', async () => {
     await host().propose(PROJECT, proposal());
-    Object.assign(gitlab.mergeRequests[0]!, { state: 'merged', merge_commit_sha: 'f'.repeat(40) });
+    const landedSha = gitlab.push('main', { 'x.yaml': 'merged' });
+    Object.assign(gitlab.mergeRequests[0]!, { state: 'merged', merge_commit_sha: landedSha });
     const mr = await host().propose(PROJECT, proposal());
-    expect(mr).toMatchObject({ iid: 7, state: 'merged', landedSha: 'f'.repeat(40) });
+    expect(mr).toMatchObject({ iid: 7, state: 'merged', landedSha });
     expect(gitlab.mergeRequests).toHaveLength(1);
   });
 
@@ -297,29 +298,47 @@ describe('mergeRequest', () => {
   });
 
   it.each([
-    ['merge commit', { merge_commit_sha: 'a'.repeat(40), squash_commit_sha: 'b'.repeat(40) }, 'a'.repeat(40)],
-    ['squash and fast-forward', { squash_commit_sha: 'b'.repeat(40) }, 'b'.repeat(40)],
-  ])('finds the landed commit of a %s', async (_, fields, landedSha) => {
+    ['merge commit', (sha: string) => ({ merge_commit_sha: sha, squash_commit_sha: 'b'.repeat(40) })],
+    ['squash and fast-forward', (sha: string) => ({ squash_commit_sha: sha })],
+  ])('finds the landed commit of a %s, and the branch just before it', async (_, fields) => {
     await host().propose(PROJECT, proposal());
+    const landedOn = gitlab.push('main', { 'x.yaml': 'somebody else was faster' });
+    const landedSha = gitlab.push('main', { 'y.yaml': 'merged' });
+    gitlab.push('main', { 'z.yaml': 'somebody else, later' });
     Object.assign(gitlab.mergeRequests[0]!, {
       state: 'merged',
-      ...fields,
+      ...fields(landedSha),
       merged_at: '2026-11-21T10:00:00Z',
       merge_user: { username: 'al' },
     });
     expect(await host().mergeRequest(PROJECT, { branch: BRANCH })).toMatchObject({
       state: 'merged',
       landedSha,
+      landedOn,
       mergedBy: 'al',
     });
   });
 
-  it('takes the head of a fast-forward merge only once the target branch has it', async () => {
-    await host().propose(PROJECT, proposal());
+  it('takes the head of a fast-forward merge only once the target branch has it, and what was before all of it', async () => {
+    const landedOn = gitlab.branches.get('main')!;
+    const two = [A, B].map((path) => ({
+      message: `change ${path}`,
+      files: [{ path, before: gitlab.commits.get(landedOn)!.files.get(path), content: 'x: 1\n' }],
+    }));
+    await host().propose(PROJECT, { ...proposal(), commits: two });
     gitlab.mergeRequests[0]!.state = 'merged';
     expect((await host().mergeRequest(PROJECT, { iid: 7 }))?.landedSha).toBeUndefined();
-    gitlab.branches.set('main', gitlab.branches.get(BRANCH)!);
-    expect((await host().mergeRequest(PROJECT, { iid: 7 }))?.landedSha).toBe(gitlab.branches.get(BRANCH));
+    const landedSha = gitlab.branches.get(BRANCH)!;
+    gitlab.branches.set('main', landedSha);
+    expect(await host().mergeRequest(PROJECT, { iid: 7 })).toMatchObject({ commits: 2, landedSha, landedOn });
+  });
+
+  it('does not guess what was before when GitLab shows no parent', async () => {
+    await host().propose(PROJECT, proposal());
+    const landedSha = gitlab.push('main', { 'y.yaml': 'merged' });
+    Object.assign(gitlab.mergeRequests[0]!, { state: 'merged', merge_commit_sha: landedSha });
+    gitlab.next('GET', new RegExp(`commits/${landedSha}`), { json: { id: landedSha, parent_ids: [] } });
+    await expect(host().mergeRequest(PROJECT, { iid: 7 })).rejects.toThrow(/names no parent/);
   });
 
   it('has no landed commit while it is open', async () => {

@@ -112,9 +112,12 @@ export function createFakeGitHost(
       const branch = commits.get(branches.get(request.branch)!)!;
       const changes: Record<string, string | undefined> = {};
       for (const path of branch.touched) changes[path] = branch.files.get(path);
-      const sha = commit(branches.get('main'), { ...changes, ...also }, by, `Merge ${request.branch}`);
+      const landedOn = branches.get('main')!;
+      const sha = commit(landedOn, { ...changes, ...also }, by, `Merge ${request.branch}`);
       branches.set('main', sha);
-      const landed = hideSha ? {} : { landedSha: sha, mergedAt: new Date(now()).toISOString(), mergedBy: by };
+      const landed = hideSha
+        ? {}
+        : { landedSha: sha, landedOn, mergedAt: new Date(now()).toISOString(), mergedBy: by };
       alter(iid, { state: 'merged', ...landed });
     },
     alter,
