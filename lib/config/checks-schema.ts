@@ -44,9 +44,60 @@ const healthEndpoint = z.strictObject({
     .describe('Every ready pod behind the service is asked for it and must answer with 200'),
 });
 
+const percentage = z.number().positive();
+const compared = z
+  .strictObject({
+    name: z.string().regex(/^[\w.-]{1,40}$/, { error: 'letters, digits, _, . and -, at most 40' }),
+    query: z
+      .union([
+        z.string().min(1),
+        z.strictObject({ datadog: z.string().min(1), prometheus: z.string().min(1) }).partial(),
+      ])
+      .describe('Scoped by cluster, for the provider that is asked; or one text for each provider'),
+    threshold_increase_percentage: percentage.optional().describe('Allowed rise, percent of the baseline'),
+    threshold_decrease_percentage: percentage
+      .max(100)
+      .optional()
+      .describe('Allowed fall, percent of the baseline'),
+    floor: z.number().min(0).optional().describe('A difference up to this does not matter'),
+  })
+  .refine(
+    ({ threshold_increase_percentage: up, threshold_decrease_percentage: down }) =>
+      up !== undefined || down !== undefined,
+    {
+      error:
+        'needs threshold_increase_percentage or threshold_decrease_percentage: without one it could never fail',
+    },
+  );
+
+const metricsComparison = z.strictObject({
+  kind: z.literal('metrics_comparison'),
+  ...common,
+  window_minutes: z
+    .number()
+    .int()
+    .min(3)
+    .max(120)
+    .default(15)
+    .describe('The newest minutes: their median is compared; after the upgrade, those of the soak'),
+  baseline_minutes: z
+    .number()
+    .int()
+    .min(3)
+    .max(1440)
+    .default(60)
+    .describe('With the minutes before them; after the upgrade, with those before the merge'),
+  metrics: z.array(compared).min(1).max(20),
+});
+
 export const checkSchema = z
-  .discriminatedUnion('kind', [kubectl, healthEndpoint])
+  .discriminatedUnion('kind', [kubectl, healthEndpoint, metricsComparison])
   .superRefine((check, issues) => {
+    if (check.kind === 'metrics_comparison') {
+      const names = check.metrics.map(({ name }) => name);
+      if (new Set(names).size < names.length)
+        issues.addIssue({ code: 'custom', message: 'names a metric twice', path: ['metrics'] });
+    }
     if (check.kind !== 'kubectl') return;
     const limits = [check.expected_value, check.expected_field, check.maximum].filter(
       (one) => one !== undefined,
@@ -56,6 +107,16 @@ export const checkSchema = z
   });
 
 export type DeclaredCheck = z.infer<typeof checkSchema>;
+export type MetricsComparison = Extract<DeclaredCheck, { kind: 'metrics_comparison' }>;
+export type ClusterCheck = Exclude<DeclaredCheck, MetricsComparison>;
+
+/** The text for the provider that is asked; undefined: there is none. */
+export function queryFor(
+  { query }: MetricsComparison['metrics'][number],
+  provider: 'datadog' | 'prometheus',
+): string | undefined {
+  return typeof query === 'string' ? query : query[provider];
+}
 
 export interface ServiceAddress {
   readonly service: string;

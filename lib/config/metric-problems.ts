@@ -21,8 +21,29 @@ export function metricProblems(config: Config): string[] {
     ...Object.entries(config.prometheus.queries).flatMap(([name, query]) =>
       scopeNeeded(config) ? unscopedQuery('prometheus', `prometheus.queries.${name}`, query) : [],
     ),
+    ...comparisonProblems(config),
     ...endpointProblems(config),
   ];
+}
+
+/** A plain text is for the provider that is asked; texts by provider are all judged. */
+function comparisonProblems(config: Config): string[] {
+  const asked = config.metrics.provider;
+  return config.checks.flatMap((check, index) => {
+    if (check.kind !== 'metrics_comparison') return [];
+    return check.metrics.flatMap(({ query }, at) => {
+      const where = `checks.${index}.metrics.${at}.query`;
+      const texts = Object.entries(typeof query === 'string' ? { [asked]: query } : query) as [
+        Provider,
+        string,
+      ][];
+      if (!texts.some(([provider]) => provider === asked))
+        return [`${where}: has no text for ${asked}, which is asked (metrics.provider)`];
+      return texts.flatMap(([provider, text]) =>
+        provider === 'prometheus' && !scopeNeeded(config) ? [] : unscopedQuery(provider, where, text),
+      );
+    });
+  });
 }
 
 function unscopedQuery(provider: Provider, where: string, query: string): string[] {

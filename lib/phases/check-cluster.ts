@@ -7,6 +7,7 @@ import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
 import { declaredChecks } from '../targets/kubernetes/declared-checks.js';
 import type { KeptFacts } from '../targets/target.js';
+import { declaredChecksOf } from '../targets/target.js';
 import type { CheckClusterInput, CheckClusterOutput } from './contracts.js';
 import { mapBounded } from './support/concurrency.js';
 import { iso, loadRollout } from './support/record.js';
@@ -55,8 +56,9 @@ async function examine(
   }
   let kept: KeptFacts = {};
   const from = rollout.clusters.find((entry) => entry.cluster_id === cluster_id)?.from ?? rollout.version;
-  const declared = declaredChecks(ports.config.checks, input.stage, api);
-  const checks = await targetNamed(rollout.target).check({
+  const target = targetNamed(rollout.target);
+  const declared = declaredChecks(declaredChecksOf(target, ports.config), input.stage, api);
+  const checks = await target.check({
     api,
     cluster,
     stage: input.stage,

@@ -8,6 +8,7 @@ import type { Rollout } from '../domain/rollout.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import type { Alert } from '../ports/metrics.js';
 import type { MeasurePorts } from './measure.js';
+import { compareMetrics } from './support/comparisons.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
 import { measureAll, metricCluster, REQUESTS, requireRequests, watched } from './support/measurements.js';
 import { iso } from './support/record.js';
@@ -28,7 +29,7 @@ export async function measureBefore(
   const now = ports.now();
   const settings = batchSettings(ports, rollout, clusters);
   const { metrics, asked } = await watched(rollout, clusters, settings, ports);
-  let answer: { series: Series[]; alerts: Alert[] } | { error: string };
+  let answer: { series: Series[]; alerts: Alert[]; compared: Map<string, CheckResult[]> } | { error: string };
   try {
     if (metrics.length === 0)
       throw new Error(
@@ -41,11 +42,12 @@ export async function measureBefore(
       to: now,
       intervalSeconds: settings.measurement_interval_seconds,
     };
-    const [series, alerts] = await Promise.all([
+    const [series, alerts, compared] = await Promise.all([
       measureAll(asked, clusters, window, ports),
       ports.metrics.alerts(clusters.map(metricCluster)),
+      compareMetrics(rollout, clusters, undefined, ports),
     ]);
-    answer = { series, alerts };
+    answer = { series, alerts, compared };
   } catch (error) {
     answer = { error: messageOf(error) };
   }
@@ -58,6 +60,7 @@ export async function measureBefore(
             ...[...metrics, ...(asked.length > metrics.length ? [REQUESTS] : [])].map((metric) =>
               metricCheck(metric, cluster_id, answer.series, now),
             ),
+            ...(answer.compared.get(cluster_id) ?? []),
           ];
     await ports.journal.put({
       pk: journalKeys.rollout(rollout.key),

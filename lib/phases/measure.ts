@@ -1,14 +1,14 @@
-import { judgeSoak } from '../analysis/soak.js';
+import { judgeSoak, type SoakJudgement } from '../analysis/soak.js';
 import type { Cluster } from '../domain/cluster.js';
 import { messageOf } from '../domain/errors.js';
-import { checkResult, clusterReport } from '../domain/evidence.js';
+import type { CheckResult } from '../domain/evidence.js';
 import { again, obeyRequest, proceed, type StepResult } from '../domain/next-step.js';
 import type { Rollout } from '../domain/rollout.js';
 import type { Ports } from '../ports/index.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import type { MeasureInput } from './contracts.js';
 import { measureBefore } from './measure-before.js';
-import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
+import { compareMetrics } from './support/comparisons.js';
 import {
   measureAll,
   metricCluster,
@@ -20,6 +20,7 @@ import { iso, loadRollout, updateRollout } from './support/record.js';
 import { setStatus } from './support/registry-changes.js';
 import { type SoakRecord, storeSeries } from './support/series-store.js';
 import { preparedBaseline } from './support/soak-baseline-memory.js';
+import { keepReports, withAlerts, withComparisons } from './support/soak-outcome.js';
 import { batchSettings, changedAt, enterStep, leaveStep } from './support/step.js';
 
 export type MeasurePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'metrics'>;
@@ -100,7 +101,8 @@ async function soakStep(
   if (now - startedAt < intervalSeconds * 1000)
     return again(intervalSeconds, 'the first measurement is being awaited');
 
-  let judgement: ReturnType<typeof judgeSoak>;
+  let judgement: SoakJudgement;
+  let compared = new Map<string, CheckResult[]>();
   try {
     requireRequests(settings, ports);
     const window = { from: startedAt, to: now, intervalSeconds };
@@ -124,12 +126,19 @@ async function soakStep(
       preparedBaseline(ports, key, input),
     ]);
     const { judged, requests } = splitRequests(measurements);
+    const isOver = now - startedAt >= input.settings.maximumMs;
     judgement = withAlerts(
       judgeSoak({ ...baseline.input, measurements: judged, requests, now }, baseline),
       alerts.filter((alert) => !alert.silenced),
       clusters,
-      now - startedAt >= Math.max(settings.soak_maximum_minutes, soakMinutes) * 60_000,
+      isOver,
     );
+    // Only a soak that would pass asks: whatever else it says is said without them.
+    if (judgement.decision === 'passed') {
+      const changed = { at: changedAt(rollout, 'forward'), soakSince: startedAt };
+      compared = await compareMetrics(rollout, clusters, changed, ports);
+      judgement = withComparisons(judgement, compared, isOver);
+    }
     // Every step asks for the whole window, so the last one's answer is the soak's whole record.
     if (judgement.decision !== 'continue') {
       await storeSeries(ports, key, `soak-${direction}`, measurements);
@@ -165,7 +174,7 @@ async function soakStep(
   const clear = judgement.decision === 'continue' || judgement.decision === 'passed';
   if (clear && rollout.heldSince) await updateRollout(ports, key, () => ({ heldSince: undefined }));
   if (judgement.decision === 'continue') return again(intervalSeconds, judgement.reason);
-  await keepReports(rollout, direction, judgement, ports);
+  await keepReports(rollout, direction, judgement, compared, ports);
   if (judgement.decision === 'passed') return proceed('passed', judgement.reason);
   if (judgement.decision === 'failed')
     return leaveStep(ports, rollout, { verdict: 'failed', reason: judgement.reason }, where, settings);
@@ -173,70 +182,5 @@ async function soakStep(
   return leaveStep(ports, rollout, { verdict: judgement.verdict, reason: judgement.reason }, where, {
     ...settings,
     hold_minutes: 0,
-  });
-}
-
-type Judgement = ReturnType<typeof judgeSoak>;
-
-/** An alert that fires on the wave alone is a broken limit; one that also fires elsewhere is the environment. */
-function withAlerts(
-  judgement: Judgement,
-  firing: readonly { cluster_id: string; name: string; state: string; link?: string }[],
-  clusters: readonly Cluster[],
-  isOver: boolean,
-): Judgement {
-  const wave = new Set(clusters.map((cluster) => cluster.cluster_id));
-  const ours = firing.filter((alert) => wave.has(alert.cluster_id));
-  if (ours.length === 0 || judgement.decision === 'failed') return judgement;
-  const evidence = ours.slice(0, 5).map((alert) => ({
-    label: `alert ${alert.name}`,
-    value: alert.state,
-    ...(alert.link ? { link: alert.link } : {}),
-  }));
-  const reason = `${ours.length} unsilenced alerts, first: ${ours[0]!.name} on ${ours[0]!.cluster_id}`;
-  if (firing.length > ours.length) {
-    return {
-      ...judgement,
-      verdict: 'inconclusive',
-      decision: isOver ? 'inconclusive' : 'continue',
-      reason: `environment: ${reason}, and on clusters that were not changed`,
-      environment: true,
-    };
-  }
-  const failing = new Set(ours.map((alert) => alert.cluster_id));
-  return {
-    ...judgement,
-    verdict: 'failed',
-    decision: 'failed',
-    reason,
-    evidence: [...evidence, ...judgement.evidence],
-    perCluster: judgement.perCluster.map((cluster) =>
-      failing.has(cluster.cluster_id) ? { ...cluster, verdict: 'failed', reason } : cluster,
-    ),
-  };
-}
-
-/** The soak's result beside the checks, cluster by cluster: the final decision counts both. */
-async function keepReports(
-  rollout: Rollout,
-  direction: 'forward' | 'back',
-  judgement: Judgement,
-  ports: MeasurePorts,
-): Promise<void> {
-  const at = iso(ports.now());
-  await mapBounded(judgement.perCluster, REGISTRY_CONCURRENCY, async ({ cluster_id, verdict, reason }) => {
-    const evidence =
-      verdict === 'passed' ? [] : judgement.evidence.filter((item) => item.label.includes(cluster_id));
-    const check = checkResult(
-      'soak',
-      verdict,
-      reason ?? judgement.reason,
-      evidence.length > 0 || verdict === 'passed' ? evidence : judgement.evidence,
-    );
-    await ports.journal.put({
-      pk: journalKeys.rollout(rollout.key),
-      sk: `${journalKeys.check('after', direction, cluster_id)}~soak`,
-      ...clusterReport(cluster_id, 'after', at, [check]),
-    });
   });
 }

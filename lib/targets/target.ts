@@ -1,4 +1,5 @@
 import type { SoakMetric } from '../analysis/soak.js';
+import type { DeclaredCheck } from '../config/checks-schema.js';
 import type { Config } from '../config/schema.js';
 import type { Cluster } from '../domain/cluster.js';
 import type { CheckResult } from '../domain/evidence.js';
@@ -23,6 +24,8 @@ export interface Target {
   restart(context: StepContext): Promise<ClusterStep>;
   /** Metrics that are compared, for those of which the configuration has a query. */
   metrics(config: Config, thresholds: MetricLimits): SoakMetric[];
+  /** Declared checks that come with it, besides those of guard.yaml; metrics with a query for each provider. */
+  readonly checks?: readonly DeclaredCheck[];
 }
 
 export interface MetricLimits {
@@ -72,6 +75,15 @@ export interface ClusterStep {
   readonly state: 'done' | 'waiting' | 'failed' | 'errored';
   readonly message: string;
   readonly notes?: readonly string[];
+}
+
+/** The target's own and guard.yaml's; of two with one name guard.yaml's is the one. */
+export function declaredChecksOf(
+  { checks = [] }: Pick<Target, 'checks'>,
+  config: Pick<Config, 'checks'>,
+): DeclaredCheck[] {
+  const named = new Set(config.checks.map(({ name }) => name));
+  return [...checks.filter(({ name }) => !named.has(name)), ...config.checks];
 }
 
 export function stepVerdict(step: ClusterStep): Verdict {

@@ -239,6 +239,66 @@ describe('the metrics provider', () => {
   });
 });
 
+describe('a declared comparison of metrics', () => {
+  const comparison = (metric: string, more = '') =>
+    `${more}checks:\n  - {name: logs, kind: metrics_comparison, metrics: [${metric}]}\n`;
+  const QUERY = 'query: "sum:sent{cluster:{cluster_name}}"';
+  const PROMETHEUS = 'metrics: {provider: prometheus}\nprometheus: {endpoints: [{url: "https://p.test"}]}\n';
+
+  it('has windows, stages and a timeout where nothing is said', () => {
+    const text = comparison(`{name: sent, ${QUERY}, threshold_decrease_percentage: 10}`);
+    expect(parseConfig(MINIMAL + text, 'guard.yaml').checks).toEqual([
+      {
+        name: 'logs',
+        kind: 'metrics_comparison',
+        stages: ['before', 'after'],
+        timeout_seconds: 10,
+        window_minutes: 15,
+        baseline_minutes: 60,
+        metrics: [
+          { name: 'sent', query: 'sum:sent{cluster:{cluster_name}}', threshold_decrease_percentage: 10 },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    [
+      'could never fail',
+      comparison(`{name: sent, ${QUERY}}`),
+      /metrics.0.*needs threshold_increase_percentage/,
+    ],
+    [
+      'names a metric twice',
+      comparison(
+        `{name: a, ${QUERY}, threshold_increase_percentage: 1}, {name: a, ${QUERY}, threshold_increase_percentage: 1}`,
+      ),
+      /checks.0.metrics: names a metric twice/,
+    ],
+    [
+      'measures every cluster',
+      comparison('{name: sent, query: "sum:sent{*}", threshold_increase_percentage: 1}'),
+      /checks.0.metrics.0.query: 'sum:sent\{\*\}' is not scoped by cluster/,
+    ],
+    [
+      'measures every cluster, in PromQL',
+      comparison('{name: sent, query: "sum(sent)", threshold_increase_percentage: 1}', PROMETHEUS),
+      /checks.0.metrics.0.query: 'sent' is not scoped by cluster.*cluster="/,
+    ],
+    [
+      'has no query for the provider',
+      comparison(
+        `{name: sent, query: {datadog: 'a:b{cluster:{cluster_name}}'}, threshold_increase_percentage: 1}`,
+        PROMETHEUS,
+      ),
+      /checks.0.metrics.0.query: has no text for prometheus/,
+    ],
+    ['is of another kind', 'checks: [{name: logs, kind: metric_comparison}]\n', /checks.0.kind/],
+  ])('is refused when it %s', (_what, text, says) => {
+    expect(problems(text)).toEqual([expect.stringMatching(says)]);
+  });
+});
+
 describe('settingsFor', () => {
   const config = parseConfig(
     `${MINIMAL}validation:

@@ -1,7 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { journalKeys } from '../../lib/ports/journal-keys.js';
 import type { ClusterFaults } from '../../lib/simulation/clusters/faults.js';
 import type { PrometheusRule } from '../../lib/simulation/prometheus/faults.js';
-import { API, expectClearEnd, fleetBed, quickConfig, type RawConfig, WEB } from '../support/e2e.js';
+import { API, expectClearEnd, fleetBed, KEY, quickConfig, type RawConfig, WEB } from '../support/e2e.js';
 import { gitlabRest } from '../support/gitlab-rest.js';
 import { rolloutOf, run, statuses } from '../support/small-fleet.js';
 
@@ -25,9 +26,20 @@ const withCluster = (faults: ClusterFaults) => ({
 
 describe('a rollout that is measured by Prometheus, over every wire', () => {
   it('ends healthy, and Datadog is never asked', async () => {
-    const fleet = await startFleet({ configText: onPrometheus() });
+    const configText = onPrometheus((config) => {
+      const query = 'sum by (cluster) (rate(istio_requests_total{cluster="{cluster_name}"}[1m]))';
+      const metrics = [{ name: 'served', query, threshold_decrease_percentage: 50 }];
+      config.checks = [{ name: 'traffic', kind: 'metrics_comparison', metrics }];
+    });
+    const fleet = await startFleet({ configText });
     const { output } = await run(fleet);
     expect(output).toMatchObject({ outcome: 'healthy', verdict: 'passed' });
+    for (const sk of [`check#forward#before#${WEB}~metrics`, `check#forward#after#${WEB}~soak`]) {
+      const [report] = await fleet.remote.journal.records(journalKeys.rollout(KEY), sk);
+      expect(report!.checks).toContainEqual(
+        expect.objectContaining({ check: 'traffic served', verdict: 'passed' }),
+      );
+    }
     expect(await statuses(fleet)).toEqual(['healthy', 'healthy']);
     expect(fleet.datadog.requests.size).toBe(0);
     expect([...fleet.prometheus.requests.keys()].sort()).toEqual([

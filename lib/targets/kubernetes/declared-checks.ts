@@ -1,14 +1,17 @@
-import { type DeclaredCheck, parseServiceUrl } from '../../config/checks-schema.js';
+import { type ClusterCheck, type DeclaredCheck, parseServiceUrl } from '../../config/checks-schema.js';
 import { GuardError, messageOf } from '../../domain/errors.js';
 import { type CheckResult, checkResult } from '../../domain/evidence.js';
 import { valuesAt } from '../../domain/field-path.js';
 import type { KubeObject, KubernetesApi } from '../../ports/cluster-access.js';
 import { conditionOf, some } from './collect.js';
 
-type KubectlCheck = Extract<DeclaredCheck, { kind: 'kubectl' }>;
-type HealthCheck = Extract<DeclaredCheck, { kind: 'health_endpoint' }>;
+type KubectlCheck = Extract<ClusterCheck, { kind: 'kubectl' }>;
+type HealthCheck = Extract<ClusterCheck, { kind: 'health_endpoint' }>;
 
-/** The checks that guard.yaml declares, all at once, each under its own deadline. Never throws. */
+/**
+ * The declared checks that ask the cluster itself, all at once, each under its own deadline. Never throws. Those that
+ * compare metrics are made for the whole batch, where it is measured.
+ */
 export function declaredChecks(
   checks: readonly DeclaredCheck[],
   stage: 'before' | 'after',
@@ -16,6 +19,7 @@ export function declaredChecks(
 ): Promise<CheckResult[]> {
   return Promise.all(
     checks
+      .filter((check) => check.kind !== 'metrics_comparison')
       .filter(({ stages }) => stages.includes(stage))
       .map(async (check) => {
         try {
@@ -28,7 +32,8 @@ export function declaredChecks(
   );
 }
 
-async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+/** @throws Error when it takes longer: a check that hangs is one that could not run. */
+export async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${seconds} s`)), seconds * 1000);

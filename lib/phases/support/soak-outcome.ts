@@ -1,0 +1,121 @@
+import type { SoakJudgement } from '../../analysis/soak.js';
+import type { Cluster } from '../../domain/cluster.js';
+import { type CheckResult, checkResult, clusterReport } from '../../domain/evidence.js';
+import type { Rollout } from '../../domain/rollout.js';
+import { worst } from '../../domain/verdict.js';
+import type { Ports } from '../../ports/index.js';
+import { journalKeys } from '../../ports/journal-keys.js';
+import { mapBounded, REGISTRY_CONCURRENCY } from './concurrency.js';
+import { iso } from './record.js';
+
+type Judgement = SoakJudgement;
+
+/** An alert that fires on the wave alone is a broken limit; one that also fires elsewhere is the environment. */
+export function withAlerts(
+  judgement: Judgement,
+  firing: readonly { cluster_id: string; name: string; state: string; link?: string }[],
+  clusters: readonly Cluster[],
+  isOver: boolean,
+): Judgement {
+  const wave = new Set(clusters.map((cluster) => cluster.cluster_id));
+  const ours = firing.filter((alert) => wave.has(alert.cluster_id));
+  if (ours.length === 0 || judgement.decision === 'failed') return judgement;
+  const evidence = ours.slice(0, 5).map((alert) => ({
+    label: `alert ${alert.name}`,
+    value: alert.state,
+    ...(alert.link ? { link: alert.link } : {}),
+  }));
+  const reason = `${ours.length} unsilenced alerts, first: ${ours[0]!.name} on ${ours[0]!.cluster_id}`;
+  if (firing.length > ours.length) {
+    return {
+      ...judgement,
+      verdict: 'inconclusive',
+      decision: isOver ? 'inconclusive' : 'continue',
+      reason: `environment: ${reason}, and on clusters that were not changed`,
+      environment: true,
+    };
+  }
+  const failing = new Set(ours.map((alert) => alert.cluster_id));
+  return {
+    ...judgement,
+    verdict: 'failed',
+    decision: 'failed',
+    reason,
+    evidence: [...evidence, ...judgement.evidence],
+    perCluster: judgement.perCluster.map((cluster) =>
+      failing.has(cluster.cluster_id) ? { ...cluster, verdict: 'failed', reason } : cluster,
+    ),
+  };
+}
+
+/**
+ * A soak that would pass does not while a declared comparison fails; one that cannot be answered is asked again with
+ * the next measurement, until the soak's time is over.
+ *
+ * @param compared by cluster_id
+ */
+export function withComparisons(
+  judgement: Judgement,
+  compared: ReadonlyMap<string, readonly CheckResult[]>,
+  isOver: boolean,
+): Judgement {
+  const all = [...compared].flatMap(([cluster_id, checks]) =>
+    checks.map((check) => ({ cluster_id, ...check })),
+  );
+  const verdict = all.length === 0 ? 'passed' : worst(all.map((one) => one.verdict));
+  const first = all.find((one) => one.verdict === verdict);
+  if (verdict === 'passed' || !first) return judgement;
+  const reason = `${first.check} of ${first.cluster_id}: ${first.message}`;
+  const perCluster = judgement.perCluster.map((cluster) => {
+    const own = (compared.get(cluster.cluster_id) ?? []).filter((one) => one.verdict !== 'passed');
+    if (own.length === 0) return cluster;
+    return {
+      ...cluster,
+      verdict: worst(own.map((one) => one.verdict)),
+      reason: own.map((one) => `${one.check}: ${one.message}`).join('; '),
+    };
+  });
+  const evidence = [
+    ...all
+      .filter((one) => one.verdict === verdict)
+      .flatMap((one) => one.evidence)
+      .slice(0, 5),
+    ...judgement.evidence,
+  ];
+  if (verdict === 'failed')
+    return { ...judgement, verdict, decision: 'failed', reason, evidence, perCluster };
+  return {
+    ...judgement,
+    verdict,
+    decision: isOver ? 'inconclusive' : 'continue',
+    reason,
+    evidence,
+    perCluster,
+  };
+}
+
+/** The soak's result beside the checks, cluster by cluster: the final decision counts both. */
+export async function keepReports(
+  rollout: Rollout,
+  direction: 'forward' | 'back',
+  judgement: Judgement,
+  compared: ReadonlyMap<string, readonly CheckResult[]>,
+  ports: Pick<Ports, 'journal' | 'now'>,
+): Promise<void> {
+  const at = iso(ports.now());
+  await mapBounded(judgement.perCluster, REGISTRY_CONCURRENCY, async ({ cluster_id, verdict, reason }) => {
+    const evidence =
+      verdict === 'passed' ? [] : judgement.evidence.filter((item) => item.label.includes(cluster_id));
+    const check = checkResult(
+      'soak',
+      verdict,
+      reason ?? judgement.reason,
+      evidence.length > 0 || verdict === 'passed' ? evidence : judgement.evidence,
+    );
+    await ports.journal.put({
+      pk: journalKeys.rollout(rollout.key),
+      sk: `${journalKeys.check('after', direction, cluster_id)}~soak`,
+      ...clusterReport(cluster_id, 'after', at, [check, ...(compared.get(cluster_id) ?? [])]),
+    });
+  });
+}
