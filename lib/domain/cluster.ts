@@ -31,7 +31,9 @@ export interface Cluster {
 }
 
 export interface TargetVersions {
+  /** What GUARD last saw in Git for the cluster when a rollout began or ended; `verified` tells whether it ran well. */
   readonly current?: string;
+  /** What a rollout that has not ended well is moving it to. */
   readonly target?: string;
   /** The last version that GUARD itself has seen healthy. */
   readonly verified?: string;

@@ -69,6 +69,8 @@ export interface RolloutCluster {
   /** Fencing token of this rollout's lease. */
   readonly token: number;
   readonly verdict?: Verdict;
+  /** The version in Git at the last landed commit of this rollout that was judged, whatever was wanted there. */
+  readonly landed?: string;
 }
 
 export interface MergeRequestRef {

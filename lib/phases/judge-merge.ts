@@ -126,7 +126,15 @@ async function judgeLanded(
     commit: landed.landedSha,
     links: [landed.url],
   });
-  const wrong = await wronglyMoved(rollout, direction, { before: landedOn, after: landed.landedSha! }, ports);
+  const { wrong, found } = await judgeContent(
+    rollout,
+    direction,
+    { before: landedOn, after: landed.landedSha! },
+    ports,
+  );
+  await updateRollout(ports, rollout.key, ({ clusters }) => ({
+    clusters: clusters.map((cluster) => ({ ...cluster, landed: found.get(cluster.cluster_id) })),
+  }));
   if (direction === 'back') {
     await setStatus(ports, rollout, 'rolling-back');
     if (wrong.length > 0)
@@ -146,13 +154,16 @@ async function judgeLanded(
   return proceed('passed', `!${landed.iid} was merged at ${iso(Date.parse(landed.mergedAt!))}`);
 }
 
-/** Every cluster of the wave at its version at the landed commit, and no other cluster moved by the merge itself. */
-async function wronglyMoved(
+/**
+ * Every cluster of the wave at its version at the landed commit, and no other cluster moved by the merge itself;
+ * and what the wave's clusters have there.
+ */
+async function judgeContent(
   rollout: Rollout,
   direction: Direction,
   landed: { readonly before: string; readonly after: string },
   ports: JudgePorts,
-): Promise<string[]> {
+): Promise<{ wrong: string[]; found: ReadonlyMap<string, string | undefined> }> {
   const target = targetNamed(rollout.target).gitops;
   const [plan] = await ports.journal.records(journalKeys.rollout(rollout.key), journalKeys.plan(direction));
   const fleet = (await ports.registry.all()).filter((cluster) => cluster.gitlab_repo === rollout.project);
@@ -165,12 +176,12 @@ async function wronglyMoved(
   const { files } = await ports.git.snapshot(rollout.project, landed.after);
   const after = resolveFleet(files, fleet, target);
   const wrong: string[] = [];
-  for (const id of wave) {
+  const found = new Map([...wave].map((id) => [id, after.get(id)?.version]));
+  for (const [id, version] of found) {
     const wanted = versionFor(rollout, direction, id);
-    const found = after.get(id)?.version;
-    const where = found ?? `an unknown version (${after.get(id)?.reason ?? 'not found'})`;
+    const where = version ?? `an unknown version (${after.get(id)?.reason ?? 'not found'})`;
     if (left.has(id)) wrong.push(`${id} was left at ${where}`);
-    else if (found === undefined || !sameVersion(found, wanted))
+    else if (version === undefined || !sameVersion(version, wanted))
       wrong.push(`${id} is at ${where} in Git, not ${wanted}`);
   }
   // Against the branch just before the merge: what others have merged meanwhile is theirs.
@@ -180,5 +191,5 @@ async function wronglyMoved(
       wrong.push(
         `${cluster} is not in the wave, and the merge moved it from ${from || 'no version'} to ${to || 'no version'}`,
       );
-  return wrong;
+  return { wrong, found };
 }

@@ -2,8 +2,7 @@ import type { ClusterStatus } from '../domain/cluster.js';
 import { ConflictError, messageOf, RefusedError } from '../domain/errors.js';
 import { mergeReports } from '../domain/evidence.js';
 import { noteMarker, renderNote, renderSuccessNote } from '../domain/merge-request-text.js';
-import type { MergeRequestRef, Outcome, Rollout } from '../domain/rollout.js';
-import type { Verdict } from '../domain/verdict.js';
+import type { MergeRequestRef, Outcome, Rollout, RolloutCluster } from '../domain/rollout.js';
 import type { Ports } from '../ports/index.js';
 import type { ClusterChange } from '../ports/registry.js';
 import type { SettleInput, SettleOutput } from './contracts.js';
@@ -41,7 +40,7 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
   const verdict = outcome === 'rolled-back' ? 'failed' : input.verdict;
   const reason = rollout.failure ? `${rollout.failure}; ${told}` : told;
   await mapBounded(rollout.dryRun ? [] : rollout.clusters, REGISTRY_CONCURRENCY, async (cluster) => {
-    const change = endOf(rollout, outcome, cluster.from, cluster.verdict, ports);
+    const change = endOf(rollout, outcome, cluster, ports);
     try {
       await ports.registry.change(cluster.cluster_id, {
         ...change,
@@ -85,8 +84,7 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
 function endOf(
   rollout: Rollout,
   outcome: Outcome,
-  from: string,
-  verdict: Verdict | undefined,
+  { from, verdict, landed }: RolloutCluster,
   ports: Pick<Ports, 'now'>,
 ): ClusterChange {
   const history = (version: string, status: string): ClusterChange['history'] => ({
@@ -135,7 +133,14 @@ function endOf(
       return {
         ...base,
         status: statusOf(outcome),
-        versions: { target, set: { current: version } },
+        // What was found in Git where something of this rollout landed; if nothing was judged, nothing is known.
+        versions: {
+          target,
+          set: {
+            ...(landed === undefined ? {} : { current: landed }),
+            target: rollout.rollback?.landedSha === undefined ? version : from,
+          },
+        },
         history: history(version, outcome),
       };
   }

@@ -69,6 +69,9 @@ describe('one cluster breaks after the merge', () => {
     expect(output).toMatchObject({ outcome: 'rollback-failed', rollout: KEY });
     await expectClearEnd(fleet, output?.reason, /web.*stalled/);
     expect(await statuses(fleet)).toEqual(['rollback-failed', 'rollback-failed']);
+    // The rollback was merged: that is what Git has, and what the registry says.
+    const [cluster] = await fleet.remote.registry.get([WEB]);
+    expect(cluster?.versions.istio).toEqual({ current: '1.29.4', verified: '1.29.4', target: '1.29.4' });
     const ends = fleet.engine.events().filter((event) => event['detail-type'] === 'Rollout Ended');
     expect(ends.map((event) => (event.detail as { severity: string }).severity)).toEqual(['critical']);
   });

@@ -61,6 +61,10 @@ describe('judge what was merged', () => {
       `what was merged is not this wave at ${NEW}: ${WAVE[0]} is at 1.31.0 in Git, not ${NEW}`,
     );
     expect(statuses(w)).toEqual(new Set(['upgrading']));
+    // If it ends like this, the registry says what landed and not what was wanted.
+    await settleRollout({ rollout: KEY, outcome: 'held', verdict: null, reason: 'asked' }, w.ports);
+    const recorded = WAVE.map((id) => w.registry.items.get(id)!.versions.istio?.current);
+    expect(recorded).toEqual(['1.31.0', ...WAVE.slice(1).map(() => NEW)]);
   });
 
   it.each([NEW, '1.27.0'])(

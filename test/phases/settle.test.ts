@@ -4,7 +4,16 @@ import type { Outcome } from '../../lib/domain/rollout.js';
 import { measure } from '../../lib/phases/measure.js';
 import { settleRollout } from '../../lib/phases/settle.js';
 import { journalKeys } from '../../lib/ports/journal-keys.js';
-import { admitted, KEY, merged, planned, proposed, restarted, rollingBack } from '../support/fakes/drive.js';
+import {
+  admitted,
+  KEY,
+  merged,
+  planned,
+  proposed,
+  puttingBack,
+  restarted,
+  rollingBack,
+} from '../support/fakes/drive.js';
 import { endingOf } from '../support/fakes/ending.js';
 import { NEW, OLD, SHORT, WAVE, type World, world } from '../support/fakes/world.js';
 
@@ -58,6 +67,17 @@ const ENDS: readonly End[] = [
     from: rollingBack,
     status: 'rollback-failed',
     versions: { current: NEW, verified: OLD, target: NEW },
+    history: 'rollback-failed',
+    severity: 'critical',
+    note: /rollback-failed/,
+    reason: 'P99 doubled; because',
+    request: 'merged',
+  },
+  {
+    outcome: 'rollback-failed',
+    from: puttingBack,
+    status: 'rollback-failed',
+    versions: { current: OLD, verified: OLD, target: OLD },
     history: 'rollback-failed',
     severity: 'critical',
     note: /rollback-failed/,
@@ -183,7 +203,12 @@ describe('settle', () => {
       outcome: 'unverified',
       reason: '!1 was merged while the rollout ended (cancelled: asked); guard monitor watches it',
     });
-    for (const id of WAVE) expect(w.registry.items.get(id)!.status).toBe('unverified');
+    for (const id of WAVE) {
+      const cluster = w.registry.items.get(id)!;
+      expect(cluster.status).toBe('unverified');
+      // Nobody has looked at what landed: the registry does not pretend to know it.
+      expect(cluster.versions.istio).toEqual({ current: OLD, verified: OLD, target: NEW });
+    }
     expect((await w.rollout()).upgrade).toMatchObject({ landedSha: w.git.head() });
     expect(w.events.published.at(-1)).toMatchObject({ detail: { severity: 'critical' } });
   });

@@ -75,6 +75,13 @@ export async function restartAll(w: World, direction: 'forward' | 'back'): Promi
   throw new Error('the data plane was not restarted');
 }
 
+/** The rollback was merged and judged. */
+export async function puttingBack(w: World): Promise<void> {
+  await rollingBack(w);
+  w.git.merge(2);
+  await judgeMerge({ rollout: KEY, direction: 'back', gateExpired: false }, w.ports);
+}
+
 /** The rollback's merge request is open. */
 export async function rollingBack(w: World): Promise<void> {
   await restarted(w);
