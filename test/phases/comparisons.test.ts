@@ -35,8 +35,8 @@ async function reports(w: World, sk: string): Promise<Record<string, string>[]> 
     }),
   );
 }
-const before = (w: World) => reports(w, 'check#forward#before#ID~metrics');
-const after = (w: World) => reports(w, 'check#forward#after#ID~soak');
+const reportsBefore = (w: World) => reports(w, 'check#forward#before#ID~metrics');
+const reportsAfter = (w: World) => reports(w, 'check#forward#after#ID~soak');
 const at = (w: World, stage: 'before' | 'soak') =>
   measure({ rollout: KEY, direction: 'forward', stage }, w.ports);
 
@@ -57,7 +57,7 @@ describe('a declared comparison of metrics, before the change', () => {
     await planned(w);
     w.metrics.value = fallen(w.clock.now() - 15 * 60_000);
     await at(w, 'before');
-    const [first, second] = await before(w);
+    const [first, second] = await reportsBefore(w);
     expect(first!['logs sent_bytes']).toMatch(/^passed: median .* before/);
     expect(second!['logs sent_bytes']).toMatch(/^failed: .*\(-[45]\d\.\d %\): it may fall by 10 %$/);
   });
@@ -66,7 +66,7 @@ describe('a declared comparison of metrics, before the change', () => {
     const w = withCheck({ stages: ['after'] });
     await planned(w);
     await at(w, 'before');
-    expect(Object.keys((await before(w))[0]!).filter((name) => name.startsWith('logs'))).toEqual([]);
+    expect(Object.keys((await reportsBefore(w))[0]!).filter((name) => name.startsWith('logs'))).toEqual([]);
   });
 
   it('is inconclusive without data, and errored without an answer, or one that is late', async () => {
@@ -74,17 +74,17 @@ describe('a declared comparison of metrics, before the change', () => {
     await planned(w);
     w.metrics.value = (metric, id, t) => (metric === 'sent_bytes' ? undefined : quiet(metric, id, t));
     await at(w, 'before');
-    expect((await before(w))[0]!['logs sent_bytes']).toMatch(/^inconclusive: 0 usable points/);
+    expect((await reportsBefore(w))[0]!['logs sent_bytes']).toMatch(/^inconclusive: 0 usable points/);
     const { query } = w.metrics;
     w.metrics.query = async (one) => {
       if (one.metric === 'sent_bytes') throw new RetryableError('422: too many samples');
       return query(one);
     };
     await at(w, 'before');
-    expect((await before(w))[0]!.logs).toBe('errored: cannot be compared: 422: too many samples');
+    expect((await reportsBefore(w))[0]!.logs).toBe('errored: cannot be compared: 422: too many samples');
     w.metrics.query = (one) => (one.metric === 'sent_bytes' ? new Promise(() => {}) : query(one));
     await at(w, 'before');
-    expect((await before(w))[0]!.logs).toBe('errored: cannot be compared: no answer within 0.2 s');
+    expect((await reportsBefore(w))[0]!.logs).toBe('errored: cannot be compared: no answer within 0.2 s');
   });
 
   it('is errored without a query for the provider that is asked', async () => {
@@ -92,7 +92,7 @@ describe('a declared comparison of metrics, before the change', () => {
     const w = withCheck({ metrics: [{ ...metric, query: { prometheus: 'x' } }] });
     await planned(w);
     await at(w, 'before');
-    expect((await before(w))[0]!.logs).toMatch(/^errored: .*sent_bytes has no query for datadog/);
+    expect((await reportsBefore(w))[0]!.logs).toMatch(/^errored: .*sent_bytes has no query for datadog/);
   });
 });
 
@@ -102,7 +102,7 @@ describe('a declared comparison of metrics, after the change', () => {
     await restarted(w);
     const out = await soakOut(w, 20);
     expect(out).toMatchObject({ next: 'proceed', verdict: 'passed' });
-    for (const found of await after(w)) expect(found['logs sent_bytes']).toMatch(/^passed/);
+    for (const found of await reportsAfter(w)) expect(found['logs sent_bytes']).toMatch(/^passed/);
   });
 
   it('a soak that would pass rolls back when it fails, and says where and by how much', async () => {
@@ -112,7 +112,7 @@ describe('a declared comparison of metrics, after the change', () => {
     const out = await soakOut(w, 20);
     expect(out).toMatchObject({ next: 'roll-back', verdict: 'failed' });
     expect(out.reason).toMatch(new RegExp(`^logs sent_bytes of ${WAVE[1]}: median .*-[45]\\d`));
-    const [first, second] = await after(w);
+    const [first, second] = await reportsAfter(w);
     expect(first!.soak).toMatch(/^passed/);
     expect(second!.soak).toMatch(/^failed: logs sent_bytes: median/);
   });
