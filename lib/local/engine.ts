@@ -6,6 +6,7 @@ import { JOURNAL_TABLE, REGISTRY_TABLE } from '../config/tables.js';
 import { UsageError } from '../domain/errors.js';
 import type { Accounts } from './aws/accounts.js';
 import { openDynamoDb } from './aws/dynamodb.js';
+import { createMeter, type TableUsage } from './aws/dynamodb-usage.js';
 import { createEks } from './aws/eks.js';
 import { createEventBuses, type DeadLetter, type PublishedEvent } from './aws/event-bus.js';
 import { createEventsApi } from './aws/events-api.js';
@@ -58,6 +59,8 @@ export interface EngineOptions {
   rules?: readonly EventRule[];
   /** Another interpreter, for tests. */
   createExecutions?: (options: ExecutionServiceOptions) => ExecutionService;
+  /** Counts what DynamoDB would bill. */
+  meterTables?: boolean;
   /** Told about faults of the engine itself. */
   onFault?: (error: unknown) => void;
 }
@@ -72,6 +75,8 @@ export interface Engine {
   readonly functionCalls: Readonly<Record<string, FunctionCalls>>;
   /** Per operation, how often it was called over the wire. */
   readonly awsCalls: Readonly<Record<string, number>>;
+  /** Per table, with `meterTables`. */
+  readonly tableUsage: Readonly<Record<string, TableUsage>>;
   /** @throws UsageError for a machine that is not there */
   stateMachineArn(name: string): string;
   /** Runs a handler by hand. */
@@ -135,10 +140,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
 
   async function assemble(): Promise<Engine> {
-    const db = await openDynamoDb({ path: file('tables'), region, account });
+    const tables = { [env[ENV.registryTable]!]: REGISTRY_TABLE, [env[ENV.journalTable]!]: JOURNAL_TABLE };
+    const meter = options.meterTables ? createMeter(tables) : undefined;
+    const db = await openDynamoDb({ path: file('tables'), region, account, ...(meter ? { meter } : {}) });
     ends.push(db.close);
-    await ensureTable(db, env[ENV.registryTable]!, REGISTRY_TABLE);
-    await ensureTable(db, env[ENV.journalTable]!, JOURNAL_TABLE);
+    for (const [name, shape] of Object.entries(tables)) await ensureTable(db, name, shape);
     const secrets = createSecretsManager({ now, region, account, file: file('secrets.jsonl') });
     ends.push(secrets.close);
     const shared = globalThis as { [CLOCK_KEY]?: () => number };
@@ -217,6 +223,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       identities,
       functionCalls: functions.calls,
       awsCalls: endpoint.calls,
+      tableUsage: meter?.usage ?? {},
       stateMachineArn(name) {
         if (!Object.hasOwn(machines, name)) {
           throw new UsageError(`no state machine ${name}; there are: ${Object.keys(machines).join(', ')}`);

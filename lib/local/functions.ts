@@ -30,6 +30,8 @@ export type HandlerSource = Handler | { readonly load: () => Promise<Handler>; r
 export interface FunctionCalls {
   invocations: number;
   errors: number;
+  /** Real milliseconds of all of them together. */
+  ms: number;
 }
 
 export interface Functions {
@@ -92,7 +94,7 @@ export function createFunctions(options: {
   const names = Object.keys(handlers).sort();
   const byFunctionName = new Map(names.map((name) => [functionName(name), name]));
   const calls: Record<string, FunctionCalls> = Object.fromEntries(
-    names.map((name) => [name, { invocations: 0, errors: 0 }]),
+    names.map((name) => [name, { invocations: 0, errors: 0, ms: 0 }]),
   );
   const loaded = new Map<string, Promise<Handler>>();
   const timeoutMs = (options.timeoutSeconds ?? 300) * 1000;
@@ -179,11 +181,14 @@ export function createFunctions(options: {
     }
     if (closed) throw new FunctionError('Lambda.ServiceException', 'The engine has stopped');
     calls[name]!.invocations += 1;
+    const began = performance.now();
     try {
       return await run(name, payload);
     } catch (error) {
       calls[name]!.errors += 1;
       throw asFunctionError(error);
+    } finally {
+      calls[name]!.ms += performance.now() - began;
     }
   }
 }

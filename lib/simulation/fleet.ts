@@ -69,6 +69,8 @@ export interface LocalFleetOptions {
   readonly machines?: EngineOptions['machines'];
   /** Names of tables, bus and machine, where they are not the usual ones: lib/config/names.ts. */
   readonly env?: EngineOptions['env'];
+  /** Counts what DynamoDB would bill. */
+  readonly meterTables?: boolean;
   /** The files of `lambdas/` run in a thread of their own, beside the engine and the simulation. */
   readonly ownThread?: boolean;
 }
@@ -160,6 +162,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       env,
       schedules: [{ handler: 'Sweep', everySeconds: options.sweepSeconds ?? 300 }],
       ...(options.ownThread ? { ownThread: true } : {}),
+      ...(options.meterTables ? { meterTables: true } : {}),
       ...(options.handlers ? { handlers: options.handlers } : {}),
       ...(options.machines ? { machines: options.machines } : {}),
       ...latency,

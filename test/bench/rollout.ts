@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { parseRegistry } from '../../lib/config/registry-format.js';
@@ -6,7 +8,8 @@ import type { Cluster } from '../../lib/domain/cluster.js';
 import type { HistoryEvent } from '../../lib/local/executions.js';
 import { rolloutInput } from '../../lib/phases/contracts.js';
 import { RESOURCES } from '../../lib/simulation/clusters/resources.js';
-import { type LocalFleet, startLocalFleet } from '../../lib/simulation/fleet.js';
+import { type LocalFleet, type LocalFleetOptions, startLocalFleet } from '../../lib/simulation/fleet.js';
+import { idleSweep, meter } from './costs.js';
 import type { BenchOptions, Figure } from './index.js';
 
 const SEED = 7;
@@ -33,20 +36,31 @@ export async function rolloutBench({ full, note }: BenchOptions): Promise<Figure
     narrow.push(await withFleet(clusters, 5, (fleet) => preCheck(fleet)));
   // The medians of three (with the whole rollout's own): a machine that others use gives single wild numbers.
   for (let run = 0; run < 2; run++) wide.push(await withFleet(clusters, 40, (fleet) => preCheck(fleet)));
-  return withFleet(clusters, 40, async (fleet) => {
-    const begin = performance.now();
-    const { seconds, asked, arn } = await upgrade(fleet, {});
-    const wall = (performance.now() - begin) / 1000;
-    const { transitions, events } = fleet.engine.executions.stats(arn);
-    return [
-      { name: 'precheck.wall.75', value: median([...wide, seconds]), unit: 's' },
-      { name: 'precheck.wall.75.p5', value: median(narrow), unit: 's' },
-      { name: 'precheck.requests_per_cluster', value: requestsPerCluster(asked), unit: 'requests' },
-      { name: 'rollout.transitions.75', value: transitions, unit: 'transitions' },
-      { name: 'rollout.history_events.75', value: events, unit: 'events' },
-      { name: 'rollout.wall_s.75', value: wall, unit: 's' },
-    ];
-  });
+  const logFile = join(mkdtempSync(join(tmpdir(), 'guard-bench-')), 'guard.log');
+  const figures = await withFleet(
+    clusters,
+    40,
+    async (fleet) => {
+      const billed = meter(fleet, logFile);
+      const begin = performance.now();
+      const { seconds, asked, arn } = await upgrade(fleet, {});
+      const wall = (performance.now() - begin) / 1000;
+      const { transitions, events } = fleet.engine.executions.stats(arn);
+      return [
+        { name: 'precheck.wall.75', value: median([...wide, seconds]), unit: 's' },
+        { name: 'precheck.wall.75.p5', value: median(narrow), unit: 's' },
+        { name: 'precheck.requests_per_cluster', value: requestsPerCluster(asked), unit: 'requests' },
+        { name: 'rollout.transitions.75', value: transitions, unit: 'transitions' },
+        { name: 'rollout.history_events.75', value: events, unit: 'events' },
+        { name: 'rollout.wall_s.75', value: wall, unit: 's' },
+        ...billed(),
+        await idleSweep(fleet, logFile),
+      ];
+    },
+    { logFile, meterTables: true },
+  );
+  rmSync(dirname(logFile), { recursive: true, force: true });
+  return figures;
 }
 
 function oneBatch(): Cluster[] {
@@ -74,6 +88,7 @@ async function withFleet<T>(
   clusters: readonly Cluster[],
   parallel: number,
   work: (fleet: LocalFleet) => Promise<T>,
+  options: Partial<LocalFleetOptions> = {},
 ): Promise<T> {
   const fleet = await startLocalFleet({
     clusters,
@@ -83,6 +98,7 @@ async function withFleet<T>(
     people: true,
     ownBatches: true,
     ownThread: true,
+    ...options,
   });
   // Clusters and their API servers are there before a rollout begins; the simulation makes their texts when asked.
   for (const cluster of fleet.kubernetes.byId.values()) {

@@ -101,7 +101,7 @@ describe('createFunctions with a thread of its own', () => {
       name: 'GuardRetryableError',
       message: 'busy',
     });
-    expect(table.calls.Refuse).toEqual({ invocations: 1, errors: 1 });
+    expect(table.calls.Refuse).toMatchObject({ invocations: 1, errors: 1 });
     expect(await table.close()).toBe(true);
   });
 });

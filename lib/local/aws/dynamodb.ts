@@ -3,6 +3,7 @@ import dynaliteDb, { type Store, type Table } from 'dynalite/db/index.js';
 import validations from 'dynalite/validations/index.js';
 import { messageOf, UsageError } from '../../domain/errors.js';
 import { AwsError } from '../executions.js';
+import type { DynamoDbMeter } from './dynamodb-usage.js';
 import type { Input, JsonService, Operation } from './protocol.js';
 
 /** What dynalite can do. It has no transactions, no PartiQL and no UpdateTimeToLive. */
@@ -42,6 +43,8 @@ export async function openDynamoDb(options: {
   path?: string;
   region: string;
   account: string;
+  /** Counts what comes over the wire. */
+  meter?: DynamoDbMeter;
 }): Promise<EmbeddedDynamoDb> {
   const store = dynaliteDb.create({
     ...(options.path === undefined ? {} : { path: options.path }),
@@ -89,7 +92,13 @@ export async function openDynamoDb(options: {
       target: 'DynamoDB_20120810',
       version: '1.0',
       operations: Object.fromEntries(
-        OPERATIONS.map((operation): [string, Operation] => [operation, (input) => call(operation, input)]),
+        OPERATIONS.map((operation): [string, Operation] => [
+          operation,
+          (input) => {
+            const run = (request: Input) => call(operation, request);
+            return options.meter ? options.meter.count(operation, input, run) : run(input);
+          },
+        ]),
       ),
     },
     call,
