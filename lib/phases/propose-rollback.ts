@@ -6,7 +6,14 @@ import { type Plan, type PlanRequest, planChange, type Refusal } from '../gitops
 import { targetNamed } from '../targets/index.js';
 import { readReports } from './decide.js';
 import type { Proposed, ProposePorts } from './open-merge-request.js';
-import { describeClusters, keepPlan, mergedAlready, metricLinks, refusals } from './propose-upgrade.js';
+import {
+  attachReport,
+  describeClusters,
+  keepPlan,
+  mergedAlready,
+  metricLinks,
+  refusals,
+} from './propose-upgrade.js';
 
 /**
  * Puts back each token's own previous value on today's tree (design/gitops.md, Rollback). A token that no
@@ -52,15 +59,16 @@ export async function proposeRollback(
     };
   }
   const reports = await readReports(rollout, { stage: 'after', direction: 'forward' }, ports);
+  const back = describeClusters(clusters, rollout, change).filter(
+    (cluster) => !leftIds.has(cluster.cluster_id),
+  );
   const text = renderRollback({
     rollout,
     reason,
     upgrade: rollout.upgrade,
     reports: mergeReports(reports),
     links: metricLinks(ports, clusters),
-    clusters: describeClusters(clusters, rollout, change).filter(
-      (cluster) => !leftIds.has(cluster.cluster_id),
-    ),
+    clusters: back,
     refused,
     coupledEdits: change.coupled,
     warnings: change.warnings,
@@ -76,6 +84,7 @@ export async function proposeRollback(
     assignees: [...new Set(clusters.map((cluster) => cluster.owner_handle).filter(Boolean))],
     reviewers: ports.config.gitlab.reviewers,
   });
+  await attachReport(rollout, proposed.iid, back, reports, ports);
   return {
     request: { iid: proposed.iid, url: proposed.url, branch: proposed.branch, sha: proposed.sha },
     warnings: proposed.warnings,

@@ -1,6 +1,6 @@
 import { endpointFor } from '../config/metrics-schema.js';
 import type { Cluster } from '../domain/cluster.js';
-import { mergeReports } from '../domain/evidence.js';
+import { type ClusterReport, mergeReports } from '../domain/evidence.js';
 import {
   type ClusterChange,
   noteMarker,
@@ -64,16 +64,23 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     assignees: [...new Set(clusters.map((cluster) => cluster.owner_handle).filter(Boolean))],
     reviewers: ports.config.gitlab.reviewers,
   });
-  const report = renderFullReport({
-    rollout,
-    clusters: describeClusters(clusters, rollout, change),
-    reports: mergeReports(reports),
-  });
-  if (report) await ports.git.note(rollout.project, request.iid, noteMarker(rollout, 'report'), report);
+  await attachReport(rollout, request.iid, describeClusters(clusters, rollout, change), reports, ports);
   return {
     request: { iid: request.iid, url: request.url, branch: request.branch, sha: request.sha },
     warnings: request.warnings,
   };
+}
+
+/** The whole report as a note, where the description had to summarise it. */
+export async function attachReport(
+  rollout: Rollout,
+  iid: number,
+  clusters: readonly ClusterChange[],
+  reports: readonly ClusterReport[],
+  ports: Pick<ProposePorts, 'git'>,
+): Promise<void> {
+  const report = renderFullReport({ rollout, clusters, reports: mergeReports(reports) });
+  if (report) await ports.git.note(rollout.project, iid, noteMarker(rollout, 'report'), report);
 }
 
 /** The request of this direction, when a person has merged it already. */
