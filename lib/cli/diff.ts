@@ -15,6 +15,7 @@ interface Options {
   targetVersion: string;
   target: string;
   format: string;
+  structural?: boolean;
   addDependsOn?: boolean;
 }
 
@@ -31,7 +32,10 @@ export function register(
     .requiredOption('--target-version <version>', 'one exact version, as in 1.30.2')
     .option('--target <name>', 'what is upgraded: istio, cert-manager, ..., or helm:CHART', 'istio')
     .option('--format <unified|yaml>', 'a unified diff, or the edits as a YAML list', 'unified')
+    .option('--structural', 'insert overrides where a place is shared beyond the wave, or copy a folder')
+    .option('--no-structural', 'refuse instead, whatever gitops.structural says')
     .option('--add-depends-on', 'also add a dependsOn that is missing between the releases')
+    .option('--no-add-depends-on', 'only show it, whatever gitops.add_depends_on says')
     .addHelpText('after', '\nExit codes: 0 it can be made, 3 refused, 2 usage.')
     .action((options: Options) =>
       guarded(io, async () => {
@@ -90,7 +94,8 @@ async function planIn(
     fleet: fleet.filter((cluster) => cluster.gitlab_repo === project),
     wave: new Map(wave.map((cluster) => [cluster.cluster_id, options.targetVersion])),
     target: gitopsTarget(options.target),
-    addDependsOn: options.addDependsOn === true,
+    structural: options.structural ?? on.config.gitops.structural,
+    addDependsOn: options.addDependsOn ?? on.config.gitops.add_depends_on,
   });
 }
 

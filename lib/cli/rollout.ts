@@ -14,6 +14,8 @@ interface RunOptions {
   targetVersion: string;
   target: string;
   dryRun?: boolean;
+  structural?: boolean;
+  addDependsOn?: boolean;
   parallelism?: string;
   mrStrategy?: string;
   watch?: boolean;
@@ -31,6 +33,10 @@ export function register(program: Command, io: Io): void {
     .requiredOption('--target-version <version>', 'one exact version, as in 1.30.2')
     .option('--target <name>', 'what is upgraded', 'istio')
     .option('--dry-run', 'check and compute the change, but write nothing to Git and hold no cluster')
+    .option('--structural', 'insert overrides where a place is shared beyond the wave, or copy a folder')
+    .option('--no-structural', 'refuse instead, whatever gitops.structural says')
+    .option('--add-depends-on', 'also add a dependsOn that is missing between the releases')
+    .option('--no-add-depends-on', 'only show it, whatever gitops.add_depends_on says')
     .option('--parallelism <number>', 'clusters that are checked at once (default: the configuration)')
     .option('--mr-strategy <strategy>', 'batch or per-cluster (default: the configuration)')
     .option('--watch', 'follow to the end')
@@ -155,6 +161,8 @@ async function run(options: RunOptions, on: Remote, io: Io): Promise<unknown> {
     batch: options.batch,
     dry_run: options.dryRun ?? false,
     ...(parallelism === undefined ? {} : { parallelism }),
+    structural: options.structural,
+    add_depends_on: options.addDependsOn,
     requested_by: on.who,
   });
   const until = options.watch ? 'end' : 'gate';

@@ -103,6 +103,21 @@ export const configSchema = z.strictObject({
     labels: z.array(name).default(['guard']),
     reviewers: z.array(name).default([]),
   }),
+  gitops: z
+    .strictObject({
+      structural: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Where a place is shared beyond the wave: insert an override for the wave, or copy a folder',
+        ),
+      add_depends_on: z
+        .boolean()
+        .default(false)
+        .describe('Also add a dependsOn that is missing between the releases of the wave'),
+    })
+    .prefault({})
+    .describe('What a change in Git may insert; guard run can ask otherwise for one rollout'),
   metrics: metricsSchema,
   datadog: datadogSchema,
   prometheus: prometheusSchema,

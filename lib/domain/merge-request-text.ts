@@ -55,6 +55,8 @@ export interface UpgradeText {
   readonly clusters: readonly ClusterChange[];
   readonly reports: readonly ClusterReport[];
   readonly links: readonly TextLink[];
+  /** What was not there before: overrides for the wave alone, a `dependsOn`. */
+  readonly insertions: readonly { file: string; path: string; to: string }[];
   /** Edits that belong to the version but are not it: a chart's CRDs, a tag beside a digest. */
   readonly coupledEdits: readonly { file: string; path: string; from: string; to: string }[];
   readonly warnings: readonly string[];
@@ -118,6 +120,7 @@ export function renderUpgrade(text: UpgradeText): RenderedText {
     .replace(/\{([a-z_]+)\}/g, (whole, name: string) => values[name] ?? whole);
   const facts = [
     `${count(diffstat.files, 'file')} in ${count(diffstat.commits, 'commit')}, +${diffstat.additions} −${diffstat.deletions} lines.`,
+    ...section('Inserted, for this wave alone', inserted(text.insertions)),
     ...section('Edited together with the version', coupled(text.coupledEdits)),
     ...section('Warnings', bullets(text.warnings)),
   ];
@@ -127,6 +130,12 @@ export function renderUpgrade(text: UpgradeText): RenderedText {
     ),
     description: finish(rolloutMarker(rollout, 'upgrade'), [body.trimEnd(), ...facts, footer(rollout)]),
   };
+}
+
+function inserted(edits: UpgradeText['insertions']): string {
+  if (edits.length === 0) return '';
+  const lines = edits.map((e) => `- ${code(`${e.file} ${e.path}`)}: ${code(e.to, 80)}`);
+  return bounded(lines, '\n', 10_000);
 }
 
 function coupled(edits: UpgradeText['coupledEdits']): string {

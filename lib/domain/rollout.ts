@@ -58,6 +58,9 @@ export interface Rollout extends RolloutName {
   readonly endedAt?: string;
   readonly executions: readonly string[];
   readonly dryRun: boolean;
+  /** What its change may insert, set when it began: overrides for the wave alone, a missing `dependsOn`. */
+  readonly structural?: boolean;
+  readonly addDependsOn?: boolean;
   /** Grows with every write; the optimistic lock. */
   readonly revision: number;
 }

@@ -20,6 +20,10 @@ export const rolloutInput = z.strictObject({
   /** The rollout to go on with; default: the latest of this batch and version. */
   rollout: z.string().optional(),
   dry_run: z.boolean().default(false),
+  /** Insert overrides where a place is shared beyond the wave. Default: `gitops.structural`. */
+  structural: z.boolean().optional(),
+  /** Add a `dependsOn` that is missing. Default: `gitops.add_depends_on`. */
+  add_depends_on: z.boolean().optional(),
   parallelism: z.number().int().min(1).max(40).optional(),
   requested_by: z.string().default('unknown'),
   reason: z.string().default(''),

@@ -38,7 +38,10 @@ async function begin(input: RolloutInput, execution: string, ports: PlanPorts): 
   // First: of a batch that is moving, its clusters' statuses would be named instead of the rollout that moves it.
   const { rollout: open, attempt } = await attemptFor(input, execution, ports);
   const clusters = await admitBatch(input, ports);
-  if (open) refuseOtherClusters(open, clusters);
+  if (open) {
+    refuseOtherClusters(open, clusters);
+    refuseOtherEdits(open, input);
+  }
   const name = { target: input.target, version: input.version, batch: input.batch, attempt };
   const key = rolloutKey(name);
   const from = await admitVersions(input, clusters, key, ports);
@@ -61,6 +64,8 @@ async function begin(input: RolloutInput, execution: string, ports: PlanPorts): 
         updatedAt: at,
         executions: [execution],
         dryRun: input.dry_run,
+        structural: input.structural ?? ports.config.gitops.structural,
+        addDependsOn: input.add_depends_on ?? ports.config.gitops.add_depends_on,
         revision: 0,
       },
       0,
@@ -95,6 +100,18 @@ function refuseOtherClusters(open: Rollout, clusters: readonly { cluster_id: str
   if (ids(open.clusters) === ids(clusters)) return;
   throw new RefusedError(
     `rollout ${open.key} is open for other clusters (${ids(open.clusters)}); cancel it first: guard cancel --batch ${open.batch}`,
+  );
+}
+
+/** Its merge request was made, or will be, with what was asked for when it began. */
+function refuseOtherEdits(open: Rollout, input: RolloutInput): void {
+  const other = [
+    { flag: 'structural', wanted: input.structural, has: open.structural },
+    { flag: 'add_depends_on', wanted: input.add_depends_on, has: open.addDependsOn },
+  ].find(({ wanted, has }) => wanted !== undefined && wanted !== (has ?? false));
+  if (!other) return;
+  throw new RefusedError(
+    `rollout ${open.key} is open with ${other.flag}: ${other.has ?? false}; cancel it first: guard cancel --batch ${open.batch}`,
   );
 }
 

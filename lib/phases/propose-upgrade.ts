@@ -29,6 +29,8 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     fleet: fleet.filter((cluster) => cluster.gitlab_repo === rollout.project),
     wave: new Map(rollout.clusters.map(({ cluster_id }) => [cluster_id, rollout.version])),
     target: target.gitops,
+    structural: rollout.structural === true,
+    addDependsOn: rollout.addDependsOn === true,
   });
   await keepPlan(rollout, 'forward', snapshot.sha, change, ports);
   if (change.refused.length > 0) return { refused: refusals(change) };
@@ -49,6 +51,7 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     clusters: describeClusters(clusters, rollout, change),
     reports: mergeReports(reports),
     links: metricLinks(ports, clusters),
+    insertions: change.edits.filter((edit) => edit.from === ''),
     coupledEdits: change.coupled,
     warnings: change.warnings,
     diffstat: diffstat(change),

@@ -6,7 +6,7 @@ import type { GitRemote } from '../../lib/cli/git-remote.js';
 import type { Io } from '../../lib/cli/io.js';
 import { parseConfig } from '../../lib/config/load.js';
 import type { Cluster } from '../../lib/domain/cluster.js';
-import { release, variableTree } from '../support/gitops-trees.js';
+import { files, fluxKustomization, release, variableTree } from '../support/gitops-trees.js';
 
 const config = parseConfig(
   'aws: {region: us-east-1}\ngitlab: {url: https://gitlab.example.com, default_target_branch: trunk}\n',
@@ -20,7 +20,12 @@ function cluster(cluster_id: string, batch_id: string, gitlab_repo = 'infra/one'
 const fleet = [cluster('a', 'first'), cluster('b', 'first'), cluster('c', 'second')];
 const tree = variableTree({ a: '1.28.2', b: '1.29.1', c: '1.28.2' });
 
-async function diff(args: readonly string[], trees = new Map([['infra/one', tree]]), members = fleet) {
+async function diff(
+  args: readonly string[],
+  trees = new Map([['infra/one', tree]]),
+  members = fleet,
+  gitops = config.gitops,
+) {
   const said = { out: '', err: '', code: 0, read: [] as string[] };
   const io: Io = {
     out: (text) => {
@@ -37,7 +42,7 @@ async function diff(args: readonly string[], trees = new Map([['infra/one', tree
     env: {},
   };
   const remote: GitRemote = {
-    config,
+    config: { ...config, gitops },
     registry: { all: async () => members },
     git: {
       snapshot: async (project, ref) => {
@@ -102,6 +107,24 @@ describe('guard diff', () => {
     );
     expect([code, out]).toEqual([3, '']);
     expect(err).toContain('is a range');
+  });
+
+  it('shows what a rollout would insert: as the configuration says, or as it is asked here', async () => {
+    const shared = files({
+      'infra/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
+      ...Object.fromEntries(
+        ['a', 'b', 'c'].map((id) => [`clusters/${id}/istio.yaml`, fluxKustomization('istio', 'infra')]),
+      ),
+    });
+    const trees = new Map([['infra/one', shared]]);
+    const args = ['--batch', 'first', '--target-version', '1.29.0'];
+    const asked = await diff([...args, '--structural'], trees);
+    expect([asked.code, asked.err]).toEqual([0, '']);
+    expect(asked.out).toContain('value: 1.29.0');
+    const on = { structural: true, add_depends_on: false };
+    expect((await diff(args, trees, fleet, on)).out).toBe(asked.out);
+    expect((await diff(args, trees)).code).toBe(3);
+    expect((await diff([...args, '--no-structural'], trees, fleet, on)).code).toBe(3);
   });
 
   it.each([

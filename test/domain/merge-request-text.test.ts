@@ -51,6 +51,7 @@ function upgrade(change_: Partial<UpgradeText> = {}): UpgradeText {
     clusters: [change(1), change(2)],
     reports: [report(1, 'passed'), report(2, 'passed')],
     links: [{ title: 'Dashboard', url: 'https://dd.example/d' }],
+    insertions: [],
     coupledEdits: [],
     warnings: [],
     diffstat: { files: 2, additions: 2, deletions: 2, commits: 1 },

@@ -196,6 +196,14 @@ const REFUSALS: Readonly<
     options: { config: { execution: { enable_rollout_sequencing: false } } },
     says: "batch 'dev-wave-1' is already being moved to istio 1.30.2 (rollout istio/1.30.2/dev-wave-1/1, planned); cancel it first: guard cancel --batch dev-wave-1",
   },
+  'an open rollout whose change may insert less': {
+    given: async (w) => {
+      await planned(w);
+      await w.executions.stop(EXECUTION, 'by hand');
+    },
+    more: { structural: true },
+    says: `rollout ${KEY} is open with structural: false; cancel it first: guard cancel --batch dev-wave-1`,
+  },
   'an open rollout of other clusters of the batch': {
     given: async (w) => {
       await planned(w, { clusters: [WAVE[0]] });

@@ -79,6 +79,8 @@ const rolloutItem = z.object({
   endedAt: text.optional(),
   executions: z.array(text),
   dryRun: z.boolean(),
+  structural: z.boolean().optional(),
+  addDependsOn: z.boolean().optional(),
   revision: z.number().int(),
 });
 
