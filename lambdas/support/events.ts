@@ -2,7 +2,6 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { createEventBus } from '../../lib/adapters/event-bridge.js';
 import { sharedClient } from '../../lib/adapters/shared/aws-client-options.js';
 import type { MetricName } from '../../lib/config/metric-names.js';
-import { splitBatch } from '../../lib/domain/rollout.js';
 import type { EventBus, GuardEvent } from '../../lib/ports/events.js';
 import type { MetricSample } from '../../lib/ports/own-metrics.js';
 import type { Runtime } from './runtime.js';
@@ -31,8 +30,8 @@ function ofEvents(events: readonly GuardEvent[]): MetricSample[] {
   return events.flatMap(({ type, detail }) => {
     const name = metricOf(type, detail);
     if (!name) return [];
-    const { batch } = splitBatch(String(detail.batch));
-    return [{ name, value: 1, unit: 'Count', target: String(detail.target), batch } as const];
+    const { target, batch } = detail;
+    return [{ name, value: 1, unit: 'Count', target: String(target), batch: String(batch) } as const];
   });
 }
 

@@ -46,7 +46,8 @@ export class Network extends Construct {
   #ownGroup(): ec2.SecurityGroup {
     return new ec2.SecurityGroup(this, 'Functions', {
       vpc: this.vpc,
-      description: "GUARD's functions: they call others and are called by nobody",
+      // EC2 takes no apostrophe in a description.
+      description: 'Functions of GUARD: they call others and are called by nobody',
       allowAllOutbound: true,
     });
   }
@@ -54,7 +55,7 @@ export class Network extends Construct {
   #endpoint(service: string): void {
     const group = new ec2.SecurityGroup(this, `${service}Group`, {
       vpc: this.vpc,
-      description: `The endpoint of ${service}: HTTPS from GUARD's functions`,
+      description: `The endpoint of ${service}: HTTPS from the functions of GUARD`,
       allowAllOutbound: false,
     });
     for (const from of this.securityGroups) group.addIngressRule(from, ec2.Port.tcp(443));

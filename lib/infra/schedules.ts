@@ -1,11 +1,12 @@
 import { Duration, Stack, TimeZone } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import * as targets from 'aws-cdk-lib/aws-scheduler-targets';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Config } from '../config/schema.js';
-import type { Alerts } from './alerts.js';
+import { type Alerts, FIVE_MINUTES } from './alerts.js';
 import { DeadLetterQueue } from './dead-letter-queue.js';
 import type { GuardFunction } from './guard-function.js';
 import { acceptVersions } from './nag.js';
@@ -43,8 +44,8 @@ export class Schedules extends Construct {
     if (waves.length > 0) this.#waves(props, lost, role);
   }
 
-  #waves({ waves, rollouts, stage }: SchedulesProps, lost: DeadLetterQueue, role: iam.Role): void {
-    const starter = this.#starter(rollouts, stage);
+  #waves({ waves, rollouts, stage, alerts }: SchedulesProps, lost: DeadLetterQueue, role: iam.Role): void {
+    const starter = this.#starter(rollouts, stage, alerts);
     for (const wave of waves) {
       const { target, version, batch } = wave;
       new scheduler.Schedule(this, wave.name, {
@@ -75,7 +76,7 @@ export class Schedules extends Construct {
    * Scheduler delivers at least once and would name each execution anew, and its time has colons, which a name may
    * not have. So a small machine names the rollout's execution by wave and time: what fires twice starts once.
    */
-  #starter(rollouts: sfn.StateMachine, stage: Stage): sfn.StateMachine {
+  #starter(rollouts: sfn.StateMachine, stage: Stage, alerts: Alerts): sfn.StateMachine {
     const starter = new sfn.StateMachine(this, 'StartWave', {
       stateMachineName: 'guard-start-wave',
       comment: 'Starts the rollout of a wave, once for each time of its schedule',
@@ -92,6 +93,20 @@ export class Schedules extends Construct {
     });
     rollouts.grantStartExecution(starter);
     acceptMachine(starter);
+    // An express execution that fails is no event, and for Scheduler it was started well.
+    alerts.alarm(this, 'WaveNotStarted', {
+      metric: new cloudwatch.MathExpression({
+        expression: 'failed + timedOut',
+        usingMetrics: {
+          failed: starter.metricFailed({ period: FIVE_MINUTES }),
+          timedOut: starter.metricTimedOut({ period: FIVE_MINUTES }),
+        },
+        period: FIVE_MINUTES,
+        label: 'waves that were not started',
+      }),
+      means: 'A wave of the configuration was due, and its rollout could not be started.',
+      runbook: 'wave-not-started',
+    });
     return starter;
   }
 }

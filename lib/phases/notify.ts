@@ -6,7 +6,10 @@ export interface NotifyEvent {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** A rollout's event to people's channels. The bus tries again when every channel failed. */
+/**
+ * A rollout's event to people's channels. It is tried again when every channel failed, and for what is critical when
+ * any did: chat may then say it twice, but a pager that was not reached is tried until it is.
+ */
 export async function notify(
   event: NotifyEvent,
   ports: Pick<Ports, 'notifier' | 'log' | 'config'>,
@@ -23,9 +26,10 @@ export async function notify(
     links: links.map((url) => ({ title: 'merge request', url })),
   });
   for (const { channel, reason } of failed) ports.log.error('notification failed', { channel, reason });
+  const names = failed.map(({ channel }) => channel).join(', ');
   if (failed.length > 0 && sent.length === 0)
-    throw new RetryableError(
-      `no channel took the notification: ${failed.map(({ channel }) => channel).join(', ')}`,
-    );
+    throw new RetryableError(`no channel took the notification: ${names}`);
+  if (failed.length > 0 && severity === 'critical')
+    throw new RetryableError(`not every channel took what is critical: ${names} did not`);
   return { sent };
 }

@@ -185,6 +185,25 @@ describe('permissions', () => {
   });
 });
 
+describe('alarms', () => {
+  it('may be published: a topic with a policy of its own lets in nobody whom it does not name', () => {
+    const [[, { PolicyDocument }] = []] = ofType(resources, 'AWS::SNS::TopicPolicy');
+    const allowed = PolicyDocument.Statement.filter(({ Effect }: { Effect: string }) => Effect === 'Allow');
+    expect(
+      allowed.map(({ Principal }: { Principal: { Service: string } }) => Principal.Service).sort(),
+    ).toEqual(['cloudwatch.amazonaws.com', 'events.amazonaws.com']);
+    const [alarms] = allowed.filter(({ Sid }: { Sid: string }) => Sid === 'Alarms');
+    expect(alarms.Condition.StringEquals).toEqual({ 'aws:SourceAccount': { Ref: 'AWS::AccountId' } });
+  });
+
+  it('are raised when a wave could not be started, where there are waves', () => {
+    const of = (from: typeof resources) =>
+      ofType(from, 'AWS::CloudWatch::Alarm').filter(([id]) => id.includes('WaveNotStarted'));
+    expect(of(resources)).toHaveLength(1);
+    expect(of(small)).toHaveLength(0);
+  });
+});
+
 describe('events', () => {
   it('has every rule of lib/config/event-rules.ts, on its bus, to its handler', () => {
     for (const rule of eventRules('ARN')) {
@@ -291,6 +310,10 @@ describe('stages and settings', () => {
   it('puts every function into the network of the configuration, with endpoints when asked for', () => {
     for (const [, { VpcConfig }] of ofType(small, 'AWS::Lambda::Function')) {
       expect(VpcConfig.SubnetIds).toEqual(['subnet-12345678', 'subnet-87654321']);
+    }
+    // Source: EC2's CreateSecurityGroup; anything else fails at deployment.
+    for (const [, { GroupDescription }] of ofType(small, 'AWS::EC2::SecurityGroup')) {
+      expect(GroupDescription).toMatch(/^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]{1,255}$/);
     }
     const endpoints = ofType(small, 'AWS::EC2::VPCEndpoint').map(([, { ServiceName }]) => ServiceName);
     expect(endpoints).toContain('com.amazonaws.us-east-1.sts');

@@ -100,6 +100,16 @@ describe('notify', () => {
     });
   });
 
+  it('tries again when the pager was not reached and it is critical, though chat was', async () => {
+    const w = world();
+    w.notifier.channels = { working: ['slack'], broken: ['pagerduty'] };
+    await expect(notify(event({ severity: 'critical' }), w.ports)).rejects.toMatchObject({
+      name: 'GuardRetryableError',
+      message: 'not every channel took what is critical: pagerduty did not',
+    });
+    expect(await notify(event({ severity: 'warning' }), w.ports)).toEqual({ sent: ['slack'] });
+  });
+
   it('is silent when it is configured so', async () => {
     const w = world({ config: { rollback: { notification: { enabled: false } } } });
     expect(await notify(event({}), w.ports)).toEqual({ sent: [] });

@@ -1,4 +1,4 @@
-import type { Rollout } from '../../domain/rollout.js';
+import { type Rollout, splitBatch } from '../../domain/rollout.js';
 import { EVENT_TYPES, type GuardEvent } from '../../ports/events.js';
 import type { Ports } from '../../ports/index.js';
 import { iso } from './record.js';
@@ -16,6 +16,8 @@ export function rolloutEvent(
     [field: string]: unknown;
   },
 ): GuardEvent {
+  // A metric has few batches; a rollout of one cluster alone is named by both.
+  const { batch, cluster } = splitBatch(rollout.batch);
   return {
     type: EVENT_TYPES[type],
     id: `${rollout.key}/${what}`,
@@ -26,7 +28,8 @@ export function rolloutEvent(
       rollout: rollout.key,
       target: rollout.target,
       to: rollout.version,
-      batch: rollout.batch,
+      batch,
+      ...(cluster === undefined ? {} : { cluster }),
       direction: rollout.direction,
       clusters: rollout.clusters.length,
       links: [rollout.rollback?.url, rollout.upgrade?.url].filter((link) => link !== undefined),
