@@ -1,5 +1,5 @@
 import { coupledEdits } from './couple.js';
-import type { FleetMember } from './fleet.js';
+import { type FleetMember, viewsOf } from './fleet.js';
 import { versionedFolders, versionedValues } from './folders.js';
 import type { Hit } from './hit.js';
 import { changeOf } from './hit-change.js';
@@ -181,18 +181,30 @@ class Drafter {
     return decides;
   }
 
-  /** The registry's hint must be on the way to one of the places, else registry and tree contradict. */
+  /**
+   * The registry's hint must be on the way to one of the places, else registry and tree contradict. A registry has
+   * one hint a cluster: where it names a release of another chart, it is about another target.
+   */
   private checkHint(member: FleetMember, deciding: readonly Hit[]): void {
     const hint = member.flux_config_path ? joinPath('', member.flux_config_path) : undefined;
     if (hint === undefined || hint === '') return;
     const met = deciding.some((hit) => [hit.file, ...hit.via].some((file) => isUnder(file, hint)));
-    if (!met) {
+    if (!met && !this.namesAnotherRelease(member, hint)) {
       this.refuse(
         `the registry says ${hint} holds the version, the tree says ${deciding[0]!.file}`,
         [member.cluster_id],
         'correct flux_config_path in the registry, or remove it',
       );
     }
+  }
+
+  private namesAnotherRelease(member: FleetMember, hint: string): boolean {
+    const own = new Set((this.before.get(member.cluster_id)?.hits ?? []).map((hit) => hit.item));
+    return viewsOf(this.repository, member).views.some(({ items }) =>
+      items.some(
+        (item) => item.resource.kind === 'HelmRelease' && isUnder(item.resource.file, hint) && !own.has(item),
+      ),
+    );
   }
 
   /** A place that decides no version itself (a coupled one, a folder's name) reaches who uses its file. */

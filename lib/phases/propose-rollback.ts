@@ -67,7 +67,7 @@ export async function proposeRollback(
     reason,
     upgrade: rollout.upgrade,
     reports: mergeReports(reports),
-    links: metricLinks(ports, clusters),
+    links: metricLinks(ports, clusters, target),
     clusters: back,
     refused,
     coupledEdits: change.coupled,

@@ -11,6 +11,7 @@ import { branchOf, type Direction, type Rollout } from '../domain/rollout.js';
 import { type Plan, planChange } from '../gitops/plan.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
+import type { Target } from '../targets/target.js';
 import { readReports } from './decide.js';
 import type { Proposed, ProposePorts } from './open-merge-request.js';
 import { iso } from './support/record.js';
@@ -50,7 +51,7 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     rollout,
     clusters: describeClusters(clusters, rollout, change),
     reports: mergeReports(reports),
-    links: metricLinks(ports, clusters),
+    links: metricLinks(ports, clusters, target),
     insertions: change.edits.filter((edit) => edit.from === ''),
     coupledEdits: change.coupled,
     warnings: change.warnings,
@@ -168,6 +169,7 @@ export function describeClusters(
 export function metricLinks(
   { config }: Pick<ProposePorts, 'config'>,
   clusters: readonly Pick<Cluster, 'cluster_id' | 'environment' | 'datadog_tags'>[],
+  target: Pick<Target, 'dashboard'>,
 ): { title: string; url: string }[] {
   const { datadog, prometheus } = config;
   return clusters.slice(0, 20).flatMap((cluster) => {
@@ -175,7 +177,10 @@ export function metricLinks(
     if (config.metrics.provider === 'datadog') {
       const base = datadog.api_url ?? `https://app.${datadog.site}`;
       const name = encodeURIComponent(tags.cluster ?? cluster_id);
-      return { title: cluster_id, url: `${base}/dash/integration/istio?tpl_var_cluster=${name}` };
+      return {
+        title: cluster_id,
+        url: `${base}/dash/integration/${target.dashboard}?tpl_var_cluster=${name}`,
+      };
     }
     const endpoint = endpointFor(prometheus.endpoints, cluster);
     const query = prometheus.queries.latency_p99 ?? Object.values(prometheus.queries)[0];

@@ -13,8 +13,8 @@ import type { RestartCounts } from './kubernetes/restarts.js';
 /** What GUARD can upgrade: a folder of fixed file names, listed in targets/index.ts. */
 export interface Target {
   readonly name: string;
-  /** For titles: `Istio`. */
-  readonly title: string;
+  /** Datadog's own dashboard of what is compared: `istio` of `/dash/integration/istio`. */
+  readonly dashboard: string;
   readonly gitops: TargetGitops;
   /** Every check of one cluster, all at once; never throws. */
   check(context: CheckContext): Promise<CheckResult[]>;

@@ -1,6 +1,7 @@
 import type { Cluster } from '../../domain/cluster.js';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import type { World } from '../world.js';
+import { Charts } from './charts.js';
 import type { ClusterContext } from './context.js';
 import type { ClusterFaults, Span } from './faults.js';
 import { Flux } from './flux.js';
@@ -56,7 +57,7 @@ export class SimulatedCluster {
       waiters: new Map(),
     };
     this.#mesh = new Mesh(this.#context);
-    this.#flux = new Flux(this.#context, this.#mesh);
+    this.#flux = new Flux(this.#context, new Charts(this.#mesh));
   }
 
   faults(): ClusterFaults {

@@ -14,6 +14,8 @@ export interface Release {
   readonly version: string;
   // biome-ignore lint/suspicious/noExplicitAny: a chart's values
   readonly values: any;
+  /** The HelmRelease that asks for it; none for what was there before Flux. */
+  readonly origin?: { readonly name: string; readonly namespace: string };
 }
 
 /** The charts' effect on the cluster. */
@@ -152,6 +154,7 @@ export class HelmController {
     const namespace = targetNamespace ?? object.metadata.namespace;
     const name =
       releaseName ?? (targetNamespace ? `${targetNamespace}-${object.metadata.name}` : object.metadata.name);
+    const origin = { name: object.metadata.name, namespace: String(object.metadata.namespace) };
     if (chartRef !== undefined) {
       const at = chartRef.namespace ?? object.metadata.namespace;
       const source = this.#context.store.get('OCIRepository', at, chartRef.name)?.object;
@@ -159,13 +162,15 @@ export class HelmController {
         .split('/')
         .pop()!;
       const version = exact(source?.spec.ref?.tag ?? source?.spec.ref?.semver);
-      return version === undefined ? undefined : { name, namespace, chart: chartName, version, values };
+      return version === undefined
+        ? undefined
+        : { name, namespace, chart: chartName, version, values, origin };
     }
     const chartName = String(chart?.spec?.chart ?? '')
       .split('/')
       .pop()!;
     const version = exact(chart?.spec?.version);
-    return version === undefined ? undefined : { name, namespace, chart: chartName, version, values };
+    return version === undefined ? undefined : { name, namespace, chart: chartName, version, values, origin };
   }
 
   #begin(object: KubeObject, release: Release, action: 'install' | 'upgrade'): void {

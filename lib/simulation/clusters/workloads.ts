@@ -16,6 +16,8 @@ export interface WorkloadSpec {
   readonly image: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** On the workload itself, not on its pods. */
+  readonly ownLabels?: Readonly<Record<string, string>>;
   readonly paused?: boolean;
   readonly onDelete?: boolean;
   /** Simulated seconds until a pod is ready. */
@@ -108,7 +110,7 @@ export class Workloads {
         uid: uid(cluster.cluster_id, key),
         generation: 1,
         creationTimestamp: iso(timeline.now),
-        labels,
+        labels: { ...labels, ...spec.ownLabels },
       },
       spec: specOf(spec, template),
       status: {},

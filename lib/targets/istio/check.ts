@@ -3,7 +3,7 @@ import { type CheckResult, checkResult } from '../../domain/evidence.js';
 import { parseVersion } from '../../domain/version.js';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import type { IstioFinding } from '../../ports/istio-analyzer.js';
-import { crdsServed, fluxReady, nodesReady, webhooksAlive } from '../kubernetes/checks.js';
+import { crdsServed, fluxReady, nodesReady, releasesAt, webhooksAlive } from '../kubernetes/checks.js';
 import { collect, type ListName } from '../kubernetes/collect.js';
 import { latestImages } from '../kubernetes/images.js';
 import { restartCounts, restartSpike } from '../kubernetes/restarts.js';
@@ -11,10 +11,10 @@ import type { CheckContext } from '../target.js';
 import { analysisFindings } from './checks/analyze.js';
 import {
   gatewaysRolledOut,
+  isOfIstio,
   istiodRolledOut,
   kubernetesSupported,
   oneMinorAtATime,
-  releasesAt,
 } from './checks/control-plane.js';
 import { proxiesInSync, sidecarVersions } from './checks/data-plane.js';
 import { requiredCrds } from './crds.js';
@@ -60,7 +60,7 @@ export async function checkIstio(context: CheckContext): Promise<CheckResult[]> 
     nodesReady(lists),
     istiodRolledOut(lists, expected),
     gatewaysRolledOut(lists),
-    releasesAt(lists, expected),
+    releasesAt(lists, expected, 'Istio', isOfIstio),
     crdsServed(lists, requiredCrds(minor)),
     webhooksAlive(lists, belongsToIstio, context.now),
     fluxReady(lists),

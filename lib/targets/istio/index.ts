@@ -7,7 +7,7 @@ import { restartIstio } from './restart.js';
 
 export const istio: Target = {
   name: 'istio',
-  title: 'Istio',
+  dashboard: 'istio',
   gitops: istioGitops,
   check: checkIstio,
   applied: istioApplied,

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { type CheckResult, checkResult } from '../../domain/evidence.js';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import { conditionOf, type Lists, nameOf, over, some } from './collect.js';
-import { fluxState } from './flux.js';
+import { fluxState, releaseAt } from './flux.js';
 
 /** Checks that any target needs. Pure: what was read in, a result out. */
 
@@ -69,6 +69,40 @@ function kindOf(object: KubeObject): string {
   return object.kind ?? 'object';
 }
 
+/** What Helm deployed agrees with what is expected; a release that Flux rolled back does not. */
+export function releasesAt(
+  lists: Pick<Lists, 'helmReleases'>,
+  expected: string,
+  title: string,
+  belongs: (release: KubeObject) => boolean,
+): CheckResult {
+  const check = 'releases';
+  return over(check, lists, ['helmReleases'], ({ helmReleases }) => {
+    const releases = helmReleases.filter(belongs);
+    if (releases.length === 0)
+      return checkResult(check, 'errored', `no HelmRelease of ${title} is in the cluster`);
+    const states = releases.map((release) => ({ name: nameOf(release), ...releaseAt(release, expected) }));
+    const bad = states.filter(({ state }) => state !== 'ready');
+    const first = bad[0];
+    if (first) {
+      return checkResult(
+        check,
+        first.state === 'failed' ? 'failed' : 'inconclusive',
+        `${first.name} ${first.message}`,
+        [{ label: 'not at the version', value: some(bad.map(({ name }) => name)), limit: expected }],
+      );
+    }
+    return checkResult(
+      check,
+      'passed',
+      `${some(
+        states.map(({ name }) => name),
+        6,
+      )} at ${expected}`,
+    );
+  });
+}
+
 /**
  * The webhook configurations of a target: there, each with a service that has a ready endpoint and a CA that has
  * not expired.
@@ -98,19 +132,44 @@ export function webhooksAlive(
   });
 }
 
-function webhookProblem(
-  webhook: {
-    name?: string;
-    clientConfig?: { caBundle?: string; service?: { name: string; namespace: string } };
-  },
-  slices: readonly KubeObject[],
+/** The CAs of a target's webhooks, where it has any; their service is one of its workloads, which has a check of its own. */
+export function webhooksTrusted(
+  lists: Pick<Lists, 'validatingWebhooks' | 'mutatingWebhooks'>,
+  belongs: (configuration: KubeObject) => boolean,
   now: number,
-): string | undefined {
-  const { caBundle, service } = webhook.clientConfig ?? {};
-  if (!caBundle) return `${webhook.name} has no CA bundle`;
-  const expired = certificateEnds(caBundle).find((end) => end <= now);
-  if (expired !== undefined) return `the CA of ${webhook.name} expired at ${new Date(expired).toISOString()}`;
-  if (!service) return undefined;
+): CheckResult {
+  return over('webhooks', lists, ['validatingWebhooks', 'mutatingWebhooks'], (items) => {
+    const own = [...items.validatingWebhooks, ...items.mutatingWebhooks].filter(belongs);
+    for (const configuration of own) {
+      for (const webhook of configuration.webhooks ?? []) {
+        const problem = caProblem(webhook, now);
+        if (problem) return checkResult('webhooks', 'failed', `${configuration.metadata.name}: ${problem}`);
+      }
+    }
+    return checkResult('webhooks', 'passed', `${own.length} configurations, no CA has expired`);
+  });
+}
+
+interface Webhook {
+  readonly name?: string;
+  readonly clientConfig?: {
+    readonly caBundle?: string;
+    readonly service?: { readonly name: string; readonly namespace: string };
+  };
+}
+
+function caProblem({ name, clientConfig }: Webhook, now: number): string | undefined {
+  if (!clientConfig?.caBundle) return `${name} has no CA bundle`;
+  const expired = certificateEnds(clientConfig.caBundle).find((end) => end <= now);
+  return expired === undefined
+    ? undefined
+    : `the CA of ${name} expired at ${new Date(expired).toISOString()}`;
+}
+
+function webhookProblem(webhook: Webhook, slices: readonly KubeObject[], now: number): string | undefined {
+  const untrusted = caProblem(webhook, now);
+  const { service } = webhook.clientConfig ?? {};
+  if (untrusted || !service) return untrusted;
   const ready = slices
     .filter(
       (slice) =>

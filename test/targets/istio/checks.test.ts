@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { analysisFindings } from '../../../lib/targets/istio/checks/analyze.js';
 import {
+  isOfIstio,
   istiodRolledOut,
   kubernetesSupported,
   oneMinorAtATime,
-  releasesAt,
 } from '../../../lib/targets/istio/checks/control-plane.js';
 import { proxiesInSync, sidecarVersions } from '../../../lib/targets/istio/checks/data-plane.js';
+import { releasesAt } from '../../../lib/targets/kubernetes/checks.js';
 import { deployment, helmRelease, istiod, listed, namespace, pod } from '../../support/kube.js';
 
 const unreadable = { error: '403 forbidden' };
@@ -68,13 +69,13 @@ describe('releases', () => {
       ...helmRelease('base', '1.30.2'),
       metadata: { name: 'base', namespace: 'shop', generation: 3 },
     };
-    expect(releasesAt({ helmReleases: listed(other) }, '1.30.2').verdict).toBe('errored');
+    expect(releasesAt({ helmReleases: listed(other) }, '1.30.2', 'Istio', isOfIstio).verdict).toBe('errored');
   });
   it('wants every release at the version', () => {
     const lists = {
       helmReleases: listed(helmRelease('istiod', '1.30.2'), helmRelease('istio-base', '1.29.4')),
     };
-    expect(releasesAt(lists, '1.30.2').verdict).toBe('inconclusive');
+    expect(releasesAt(lists, '1.30.2', 'Istio', isOfIstio).verdict).toBe('inconclusive');
   });
 });
 
@@ -152,7 +153,7 @@ describe('a wrong-verdict matrix', () => {
   it('no check passes on lists that cannot be read', () => {
     const verdicts = [
       istiodRolledOut({ deployments: unreadable }, '1.30.2'),
-      releasesAt({ helmReleases: unreadable }, '1.30.2'),
+      releasesAt({ helmReleases: unreadable }, '1.30.2', 'Istio', isOfIstio),
       sidecarVersions({ pods: unreadable, namespaces: listed() }, 'after', '1.30.2', new Set()),
       sidecarVersions({ pods: listed(), namespaces: unreadable }, 'after', '1.30.2', new Set()),
     ].map((result) => result.verdict);

@@ -1,7 +1,8 @@
 import { type CheckResult, checkResult } from '../../../domain/evidence.js';
 import { compareVersions, minorOf, minorsAhead, parseVersion, sameVersion } from '../../../domain/version.js';
-import { type Lists, nameOf, over, some } from '../../kubernetes/collect.js';
-import { chartOf, releaseAt } from '../../kubernetes/flux.js';
+import type { KubeObject } from '../../../ports/cluster-access.js';
+import { type Lists, nameOf, over } from '../../kubernetes/collect.js';
+import { chartOf } from '../../kubernetes/flux.js';
 import { rolloutState } from '../../kubernetes/rollout.js';
 import { ISTIO_CHARTS, ISTIO_SYSTEM, imageTag, isGateway, isIstiod } from '../mesh.js';
 import { SUPPORT_MATRIX, supports } from '../support-matrix.js';
@@ -100,46 +101,9 @@ export function gatewaysRolledOut(lists: Pick<Lists, 'deployments' | 'daemonSets
   });
 }
 
-/** What Helm deployed agrees with what is expected; a release that Flux rolled back does not. */
-export function releasesAt(lists: Pick<Lists, 'helmReleases'>, expected: string): CheckResult {
-  const check = 'releases';
-  return over(check, lists, ['helmReleases'], ({ helmReleases }) => {
-    const releases = helmReleases.filter(
-      (release) => ISTIO_CHARTS.includes(chartOf(release) ?? '') && isOfIstio(release),
-    );
-    if (releases.length === 0)
-      return checkResult(check, 'errored', 'no HelmRelease of Istio is in the cluster');
-    const states = releases.map((release) => ({ name: nameOf(release), ...releaseAt(release, expected) }));
-    const bad = states.filter(({ state }) => state !== 'ready');
-    const first = bad[0];
-    if (first) {
-      return checkResult(
-        check,
-        first.state === 'failed' ? 'failed' : 'inconclusive',
-        `${first.name} ${first.message}`,
-        [{ label: 'not at the version', value: some(bad.map(({ name }) => name)), limit: expected }],
-      );
-    }
-    return checkResult(
-      check,
-      'passed',
-      `${some(
-        states.map(({ name }) => name),
-        6,
-      )} at ${expected}`,
-    );
-  });
-}
-
 /** `base` and `gateway` are common chart names: the release must also live with Istio or be named after it. */
-export function isOfIstio(release: {
-  metadata: { name: string; namespace?: string };
-  spec?: {
-    chart?: { spec?: { sourceRef?: { name?: string } } };
-    targetNamespace?: string;
-    chartRef?: { name?: string };
-  };
-}): boolean {
+export function isOfIstio(release: KubeObject): boolean {
+  if (!ISTIO_CHARTS.includes(chartOf(release) ?? '')) return false;
   const words = [
     release.metadata.name,
     release.metadata.namespace ?? '',
