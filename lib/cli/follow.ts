@@ -5,7 +5,7 @@ import type { Verdict } from '../domain/verdict.js';
 import { settleOutput } from '../phases/contracts.js';
 import { EXIT, type Io } from './io.js';
 import type { Remote } from './remote.js';
-import { describeRollout, readProgress } from './status.js';
+import { describeRollout, endOf, readProgress } from './status.js';
 
 const POLL_MS = 500;
 
@@ -34,7 +34,8 @@ export async function follow(
     const mine = rollout !== undefined && (wanted === undefined || rollout.executions.includes(wanted));
     if (mine) {
       const line = await lineOf(rollout, on);
-      if (line !== said && !json) io.out(line);
+      // The end is told with all that belongs to it.
+      if (line !== said && !json && rollout.outcome === undefined) io.out(line);
       said = line;
       if (rollout.outcome !== undefined) return finish(rollout, json, io);
       if (options.until === 'gate' && rollout.phase === 'waiting for the merge')
@@ -65,6 +66,7 @@ export async function follow(
 async function lineOf(rollout: Rollout, on: Remote): Promise<string> {
   const progress = await readProgress(rollout, on.journal);
   const done = progress?.clusters.filter((cluster) => cluster.state === 'done').length;
+  if (rollout.outcome) return `${rollout.key}: ${endOf(rollout)}`;
   const part =
     progress && progress.phase === rollout.phase ? ` (${done} of ${progress.clusters.length} clusters)` : '';
   return `${rollout.key}: ${rollout.phase}${part}`;

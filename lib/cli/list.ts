@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import type { Cluster } from '../domain/cluster.js';
+import { UsageError } from '../domain/errors.js';
+import type { Registry } from '../ports/registry.js';
 import { guarded } from './errors.js';
+import { formatOption } from './format-option.js';
 import type { Io } from './io.js';
 import { connectRegistry } from './remote.js';
 import { table } from './table.js';
@@ -13,17 +16,45 @@ export function register(program: Command, io: Io): void {
     .option('--batch <name>', 'only this batch')
     .option('--environment <name>', 'only this environment')
     .option('--target <name>', 'whose versions to show', 'istio')
-    .option('--format <table|json>', 'table for people, json for programs', 'table')
+    .addOption(formatOption())
     .action((options: { batch?: string; environment?: string; target: string; format: string }) =>
       guarded(io, async () => {
         const registry = connectRegistry(io, program.opts<{ config?: string }>());
-        const clusters = (options.batch ? await registry.batch(options.batch) : await registry.all()).filter(
-          (cluster) => !options.environment || cluster.environment === options.environment,
-        );
+        const clusters = await chosen(registry, options);
         if (options.format === 'json') io.out(JSON.stringify(clusters, null, 2));
-        else io.out(clusters.length === 0 ? 'no clusters' : clusterTable(clusters, options.target));
+        else
+          io.out(
+            clusters.length === 0
+              ? 'no clusters yet; guard registry import FILE brings them'
+              : clusterTable(clusters, options.target),
+          );
       }),
     );
+}
+
+/** @throws UsageError for a batch or an environment that no cluster has: a slip must not look like an empty fleet. */
+async function chosen(
+  registry: Registry,
+  { batch, environment }: { batch?: string; environment?: string },
+): Promise<Cluster[]> {
+  const all = await registry.all();
+  for (const [field, wanted] of [
+    ['batch_id', batch],
+    ['environment', environment],
+  ] as const) {
+    const known = new Set(all.map((cluster) => cluster[field]));
+    if (wanted !== undefined && !known.has(wanted)) {
+      const word = field === 'batch_id' ? 'batch' : field;
+      throw new UsageError(
+        `no cluster of ${word} '${wanted}' in the registry; it has ${[...known].sort().join(', ') || 'no clusters'}`,
+      );
+    }
+  }
+  return all.filter(
+    (cluster) =>
+      (batch === undefined || cluster.batch_id === batch) &&
+      (environment === undefined || cluster.environment === environment),
+  );
 }
 
 export function clusterTable(clusters: readonly Cluster[], target: string): string {

@@ -6,8 +6,10 @@ import type { RolloutInput } from '../phases/contracts.js';
 import { rolloutInput } from '../phases/contracts.js';
 import { guarded } from './errors.js';
 import { exitCodeOf, follow } from './follow.js';
+import { formatOption, noteTo } from './format-option.js';
 import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
+import { rolloutsOfClusters } from './status.js';
 
 interface RunOptions {
   batch: string;
@@ -40,7 +42,7 @@ export function register(program: Command, io: Io): void {
     .option('--parallelism <number>', 'clusters that are checked at once (default: the configuration)')
     .option('--mr-strategy <strategy>', 'batch or per-cluster (default: the configuration)')
     .option('--watch', 'follow to the end')
-    .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
+    .addOption(formatOption('lines for people, one JSON document for programs'))
     .action((options: RunOptions) =>
       guarded(io, async () => {
         await run(options, await remote(), io);
@@ -54,7 +56,7 @@ export function register(program: Command, io: Io): void {
     )
     .requiredOption('--batch <name>')
     .option('--target <name>', 'what is upgraded', 'istio')
-    .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
+    .addOption(formatOption('lines for people, one JSON document for programs'))
     .action((options: { batch: string; target: string; format: string }) =>
       guarded(io, async () => {
         const on = await remote();
@@ -63,7 +65,7 @@ export function register(program: Command, io: Io): void {
           await follow(latest.key, undefined, on, io, options);
           return;
         }
-        const started = await startAgain(latest, 'verify', 'guard monitor', on, io);
+        const started = await startAgain(latest, 'verify', 'guard monitor', on, noteTo(io, options.format));
         await follow(latest.key, started, on, io, options);
       }),
     );
@@ -76,18 +78,21 @@ export function register(program: Command, io: Io): void {
     .requiredOption('--batch <name>')
     .option('--target <name>', 'what was upgraded', 'istio')
     .option('--reason <text>', 'why, for the merge request', 'asked for by hand')
-    .action((options: { batch: string; target: string; reason: string }) =>
+    .option('--watch', 'follow to the end')
+    .addOption(formatOption('lines for people, one JSON document for programs'))
+    .action((options: { batch: string; target: string; reason: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         const on = await remote();
+        const note = options.watch ? noteTo(io, options.format) : io.out;
         const latest = await latestRollout(on, options);
+        let goesOn: string | undefined;
         if (await runningExecution(on, latest)) {
           await ask(latest, 'rollback', options.reason, on);
-          io.out(
+          note(
             `rollout ${latest.key} is asked to roll back; its next step obeys (guard status --batch ${options.batch})`,
           );
-          return;
-        }
-        await startAgain(latest, 'roll-back', options.reason, on, io);
+        } else goesOn = await startAgain(latest, 'roll-back', options.reason, on, note);
+        if (options.watch) await follow(latest.key, goesOn, on, io, options);
       }),
     );
 
@@ -117,7 +122,7 @@ export function register(program: Command, io: Io): void {
     .option('--target <name>', 'what is upgraded', 'istio')
     .option('--from <entry>', 'verify or roll-back (default: where it stopped, else verify)')
     .option('--watch', 'follow to the end')
-    .option('--format <table|json>', 'lines for people, one JSON document for programs', 'table')
+    .addOption(formatOption('lines for people, one JSON document for programs'))
     .action((options: { batch: string; target: string; from?: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         if (options.from !== undefined && options.from !== 'verify' && options.from !== 'roll-back') {
@@ -129,11 +134,16 @@ export function register(program: Command, io: Io): void {
         const execution = arn === undefined ? undefined : await on.executions.describe(arn);
         if (execution?.status === 'RUNNING')
           throw new RefusedError(`rollout ${latest.key} is running (${latest.phase}); nothing to resume`);
+        if (options.from === undefined && (latest.outcome === 'healthy' || latest.outcome === 'rolled-back'))
+          throw new RefusedError(
+            `rollout ${latest.key} is over (${latest.outcome}); nothing to resume (--from verify looks at it again)`,
+          );
+        const note = options.watch ? noteTo(io, options.format) : io.out;
         let goesOn = arn;
         if (options.from === undefined && latest.outcome === undefined && execution?.redrivable && arn) {
           await on.executions.redrive(arn);
-          io.out(`execution of ${latest.key} goes on where it failed`);
-        } else goesOn = await startAgain(latest, options.from ?? 'verify', 'guard resume', on, io);
+          note(`execution of ${latest.key} goes on where it failed`);
+        } else goesOn = await startAgain(latest, options.from ?? 'verify', 'guard resume', on, note);
         if (options.watch) await follow(latest.key, goesOn, on, io, options);
       }),
     );
@@ -193,7 +203,8 @@ async function runPerCluster(
     const [key, execution] = await startAndName({ ...input, dry_run: true, clusters }, on);
     const checked = await follow(key, execution, on, quiet(io), { until: 'end' });
     if (checked?.verdict !== 'passed') {
-      io.out(`${checked?.outcome ?? 'halted'}: ${checked?.reason ?? 'the checks did not pass'}`);
+      const ended = checked ?? { outcome: 'halted', verdict: null, reason: 'the checks did not pass' };
+      io.out(options.format === 'json' ? JSON.stringify([ended]) : `${ended.outcome}: ${ended.reason}`);
       io.exit(exitCodeOf(checked?.outcome ?? 'halted'));
       return;
     }
@@ -201,7 +212,10 @@ async function runPerCluster(
   const started: [string, string][] = [];
   for (const { cluster_id } of members)
     started.push(await startAndName({ ...input, batch: `${input.batch}@${cluster_id}` }, on));
-  for (const [key, execution] of started) await follow(key, execution, on, io, options);
+  const documents: string[] = [];
+  const each = options.format === 'json' ? { ...io, out: (text: string) => documents.push(text) } : io;
+  for (const [key, execution] of started) await follow(key, execution, on, each, options);
+  if (options.format === 'json') io.out(`[${documents.join(',')}]`);
 }
 
 function quiet(io: Io): Io {
@@ -231,7 +245,7 @@ async function startAgain(
   entry: 'verify' | 'roll-back',
   reason: string,
   on: Remote,
-  io: Io,
+  note: (text: string) => void,
 ): Promise<string> {
   const input = rolloutInput.parse({
     target: rollout.target,
@@ -243,7 +257,8 @@ async function startAgain(
     reason,
   });
   const { arn } = await on.executions.start(executionName(rollout, `r${Date.now().toString(36)}`), input);
-  io.out(`rollout ${rollout.key} goes on: ${entry}`);
+  const ended = rollout.outcome ? ` (it had ended ${rollout.outcome})` : '';
+  note(`rollout ${rollout.key} goes on: ${entry}${ended}`);
   return arn;
 }
 
@@ -254,9 +269,15 @@ async function latestRollout(
   const known = await on.journal.rollouts({ target, batch });
   const real = known.filter((rollout) => !rollout.dryRun && rollout.outcome !== 'refused');
   const latest = real.find((rollout) => rollout.outcome === undefined) ?? real.at(-1);
-  if (!latest)
-    throw new RefusedError(`no rollout of ${target} is known for batch '${batch}'; start one with guard run`);
-  return latest;
+  if (latest) return latest;
+  const single = await rolloutsOfClusters(on, target, batch);
+  if (single.length > 0) {
+    const named = single.map((rollout) => `--batch ${rollout.batch}`);
+    throw new RefusedError(
+      `batch '${batch}' has a rollout for each cluster; name one: ${named.slice(0, 3).join(', ')}${named.length > 3 ? ', …' : ''} (guard status --batch ${batch} shows all)`,
+    );
+  }
+  throw new RefusedError(`no rollout of ${target} is known for batch '${batch}'; start one with guard run`);
 }
 
 async function runningExecution(on: Remote, rollout: Rollout): Promise<boolean> {

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { EvidenceItem } from '../domain/evidence.js';
-import type { Rollout } from '../domain/rollout.js';
+import { type Rollout, splitBatch } from '../domain/rollout.js';
 import type { Journal } from '../ports/journal.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { guarded } from './errors.js';
+import { formatOption } from './format-option.js';
 import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
 import { table } from './table.js';
+
+const WATCH_MS = 2_000;
 
 export interface Progress {
   readonly phase: string;
@@ -33,15 +36,22 @@ export function register(program: Command, io: Io): void {
     .description('rollouts: all that are open, or those of a batch with their clusters and evidence')
     .option('--batch <name>', 'one batch, in detail')
     .option('--target <name>', 'what is upgraded', 'istio')
-    .option('--watch', 'again every two seconds')
-    .option('--format <table|json>', 'table for people, json for programs', 'table')
+    .option(
+      '--watch',
+      'again whenever something has changed, until the rollout of the batch has ended (or Ctrl-C)',
+    )
+    .addOption(formatOption())
     .action((options: { batch?: string; target: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         const on = await connect(io, program.opts<{ config?: string }>());
-        do {
-          io.out(await statusText(on, options));
-          if (options.watch) await sleep(2_000);
-        } while (options.watch);
+        let said = '';
+        for (;;) {
+          const { text, ended } = await statusText(on, options);
+          if (text !== said) io.out(said === '' ? text : `\n${text}`);
+          said = text;
+          if (!options.watch || ended) return;
+          await sleep(WATCH_MS);
+        }
       }),
     );
 }
@@ -49,38 +59,71 @@ export function register(program: Command, io: Io): void {
 async function statusText(
   on: Remote,
   { batch, target, format }: { batch?: string; target: string; format: string },
-): Promise<string> {
+): Promise<{ text: string; ended: boolean }> {
   if (!batch) {
     const open = await on.journal.rollouts({ open: true });
-    if (format === 'json') return JSON.stringify(open, null, 2);
-    if (open.length === 0) return 'no rollout is running; guard list shows the clusters';
-    return table(
-      ['ROLLOUT', 'PHASE', 'CLUSTERS', 'SINCE', 'MERGE REQUEST'],
-      open.map((rollout) => [
-        rollout.key,
-        rollout.phase,
-        String(rollout.clusters.length),
-        rollout.updatedAt,
-        rollout.rollback?.url ?? rollout.upgrade?.url ?? '-',
-      ]),
-    );
+    if (format === 'json') return { text: JSON.stringify(open, null, 2), ended: false };
+    if (open.length === 0)
+      return { text: 'no rollout is running; guard list shows the clusters', ended: false };
+    return { text: rolloutTable(open), ended: false };
   }
   const rollouts = await on.journal.rollouts({ target, batch });
   const latest = rollouts.at(-1);
-  if (!latest) return format === 'json' ? '[]' : `no rollout of ${target} is known for batch '${batch}'`;
+  if (!latest || (latest.outcome !== undefined && (await anyOpenOfClusters(on, target, batch)))) {
+    const single = await rolloutsOfClusters(on, target, batch);
+    const ended = single.every((rollout) => rollout.outcome !== undefined);
+    if (format === 'json') return { text: JSON.stringify(single, null, 2), ended };
+    if (single.length > 0) return { text: rolloutTable(single), ended };
+    return { text: `no rollout of ${target} is known for batch '${batch}'`, ended };
+  }
+  const ended = latest.outcome !== undefined;
   const [progress, judgement] = await Promise.all([
     readProgress(latest, on.journal),
     readJudgement(latest, on.journal),
   ]);
+  const earlier = rollouts.slice(0, -1);
   if (format === 'json')
-    return JSON.stringify({ rollout: latest, progress, judgement, earlier: rollouts.slice(0, -1) }, null, 2);
-  return [describeRollout(latest), await clusterLines(latest, progress, on), judgementLines(judgement)]
-    .filter(Boolean)
-    .join('\n\n');
+    return { text: JSON.stringify({ rollout: latest, progress, judgement, earlier }, null, 2), ended };
+  const parts = [
+    describeRollout(latest),
+    await clusterLines(latest, progress, on),
+    judgementLines(judgement),
+  ];
+  return { text: parts.filter(Boolean).join('\n\n'), ended };
+}
+
+async function anyOpenOfClusters(on: Remote, target: string, batch: string): Promise<boolean> {
+  const open = await on.journal.rollouts({ open: true });
+  return open.some(
+    (rollout) =>
+      rollout.target === target && splitBatch(rollout.batch).batch === batch && rollout.batch !== batch,
+  );
+}
+
+/** Of a batch whose clusters each have a rollout, and a merge request, of their own: the latest of each. */
+export async function rolloutsOfClusters(on: Remote, target: string, batch: string): Promise<Rollout[]> {
+  const members = await on.registry.batch(batch);
+  const found = await Promise.all(
+    members.map(({ cluster_id }) => on.journal.rollouts({ target, batch: `${batch}@${cluster_id}` })),
+  );
+  return found.flatMap((rollouts) => rollouts.slice(-1));
+}
+
+function rolloutTable(rollouts: readonly Rollout[]): string {
+  return table(
+    ['ROLLOUT', 'PHASE', 'CLUSTERS', 'SINCE', 'MERGE REQUEST'],
+    rollouts.map((rollout) => [
+      rollout.key,
+      rollout.outcome ?? rollout.phase,
+      String(rollout.clusters.length),
+      rollout.updatedAt,
+      rollout.rollback?.url ?? rollout.upgrade?.url ?? '-',
+    ]),
+  );
 }
 
 export function describeRollout(rollout: Rollout): string {
-  const lines = [`${rollout.key}: ${rollout.outcome ?? rollout.phase}`];
+  const lines = [`${rollout.key}: ${endOf(rollout) ?? rollout.phase}`];
   if (rollout.reason) lines.push(`  ${rollout.reason}`);
   if (rollout.upgrade)
     lines.push(
@@ -93,6 +136,11 @@ export function describeRollout(rollout: Rollout): string {
   if (rollout.request)
     lines.push(`  asked by ${rollout.request.by}: ${rollout.request.kind} (${rollout.request.reason})`);
   return lines.join('\n');
+}
+
+/** A dry run holds nobody, so the machine calls it cancelled; what people want to know is that it passed. */
+export function endOf({ outcome, dryRun, verdict }: Rollout): string | undefined {
+  return dryRun && outcome === 'cancelled' && verdict === 'passed' ? 'fit to be upgraded' : outcome;
 }
 
 async function clusterLines(rollout: Rollout, progress: Progress | undefined, on: Remote): Promise<string> {

@@ -54,6 +54,10 @@ describe('the commands, one after the other, on one fleet', () => {
     expect((await guard(...UPGRADE, '--parallelism', '0')).code).toBe(2);
     expect((await guard(...UPGRADE, '--mr-strategy', 'none')).code).toBe(2);
     expect((await guard('resume', ...BATCH, '--from', 'start')).code).toBe(2);
+    expect(await guard('list', '--format', 'xml')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/--format.*Allowed choices are table, json/),
+    });
     expect((await guard('--help')).code).toBe(0);
   });
 
@@ -65,6 +69,11 @@ describe('the commands, one after the other, on one fleet', () => {
     const all = JSON.parse((await guard('list', '--format', 'json')).out) as unknown[];
     expect(all).toHaveLength(smallFleetClusters().length);
     expect((await guard('list', '--environment', 'test')).out).toContain('eks-test-us-east-1');
+    expect(await guard('list', '--batch', 'dev-wave-9')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/no cluster of batch 'dev-wave-9' in the registry; it has dev-wave-1, /),
+    });
+    expect((await guard('list', '--environment', 'moon', '--format', 'json')).code).toBe(2);
   });
 
   it('registry: export, show, update, remove, add and import agree with each other', async () => {
@@ -108,7 +117,10 @@ describe('the commands, one after the other, on one fleet', () => {
 
   it('run --dry-run: checks and computes, writes nothing to Git, holds nobody', async () => {
     const { code, out } = await guard(...UPGRADE, '--dry-run');
-    expect(out).toMatch(/2 clusters|would/);
+    expect(out).toMatch(
+      /: fit to be upgraded\n {2}dry run: it would change \d+ versions in \d+ files for 2 clusters/,
+    );
+    expect(out).not.toContain('cancelled');
     expect(code).toBe(0);
     expect(await gitlab.requests()).toEqual([]);
     expect(Object.keys(await gitlab.branches())).toEqual(['main']);
@@ -143,13 +155,31 @@ describe('the commands, one after the other, on one fleet', () => {
     expect((await guard('cancel', ...BATCH)).code).toBe(3);
   });
 
+  it('status --watch returns when the rollout of the batch has ended', async () => {
+    const { code, out } = await guard('status', ...BATCH, '--watch');
+    expect(code).toBe(0);
+    expect(out.match(/dev-wave-1\/\d: cancelled/g)).toHaveLength(1);
+  });
+
+  it('a merge request per cluster: one document, each named where the batch alone is not enough', async () => {
+    const { code, out } = await guard(...UPGRADE, '--mr-strategy', 'per-cluster', '--format', 'json');
+    expect(code).toBe(0);
+    const started = JSON.parse(out) as { batch: string; phase: string }[];
+    expect(started.map(({ batch }) => batch).sort()).toEqual([`dev-wave-1@${API}`, `dev-wave-1@${WEB}`]);
+    const table = (await guard('status', ...BATCH)).out;
+    for (const { batch } of started)
+      expect(table).toMatch(new RegExp(`${batch}/1 +waiting for the merge +1 `));
+    for (const { batch } of started) expect((await guard('cancel', '--batch', batch)).code).toBe(0);
+    await until('free clusters', async () => (await held(fleet)).length === 0);
+  });
+
   it('run --watch follows to healthy; JSON is one document', async () => {
     const following = guard(...UPGRADE, '--watch', '--format', 'json');
     await until('the next merge request', async () => {
-      const request = (await gitlab.requests())[1];
+      const request = (await gitlab.requests())[3];
       return (
         request?.state === 'opened' &&
-        gitlab.merge(2).then(
+        gitlab.merge(4).then(
           () => true,
           () => false,
         )
@@ -159,23 +189,30 @@ describe('the commands, one after the other, on one fleet', () => {
     expect(JSON.parse(out)).toMatchObject({ outcome: 'healthy', verdict: 'passed' });
     expect(code).toBe(0);
     expect(await guard(...UPGRADE)).toMatchObject({ code: 3, out: expect.stringMatching(/nothing to do/) });
+    expect(await guard('resume', ...BATCH)).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/is over \(healthy\); nothing to resume \(--from verify/),
+    });
   });
 
   it('monitor verifies again what was merged', async () => {
     const { code, out } = await guard('monitor', ...BATCH);
     // Which phases are seen on the way depends on how quick they are.
-    expect(out).toMatch(/goes on: verify\n/);
+    expect(out).toMatch(/goes on: verify \(it had ended healthy\)\n/);
     expect(out).toMatch(/istio\/1.30.2\/dev-wave-1\/\d: healthy/);
     expect(code).toBe(0);
+    const again = await guard('monitor', ...BATCH, '--format', 'json');
+    expect(JSON.parse(again.out)).toMatchObject({ outcome: 'healthy' });
+    expect(again.err).toMatch(/goes on: verify/);
   });
 
   it('rollback puts a healthy batch back, through a merge request', async () => {
     expect((await guard('rollback', ...BATCH, '--reason', 'a customer asked')).code).toBe(0);
-    const rollback = await until('the rollback', async () => (await gitlab.requests())[2]);
+    const rollback = await until('the rollback', async () => (await gitlab.requests())[4]);
     expect(rollback).toMatchObject({ draft: false, labels: expect.arrayContaining(['ROLLBACK']) });
     expect(rollback.description).toContain('a customer asked');
     await until('the merge', () =>
-      gitlab.merge(3).then(
+      gitlab.merge(5).then(
         () => true,
         () => false,
       ),
