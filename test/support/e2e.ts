@@ -38,13 +38,18 @@ export function quickConfig(change: (config: RawConfig) => void = () => undefine
  * Starts fleets for the tests of one file, and stops the last one after each test (or after all, with `keep`).
  * The tree holds the small fleet's clusters alone: parsing 75 of them again and again is not what is tested.
  */
-export function fleetBed(keep = false): (options?: Partial<LocalFleetOptions>) => Promise<LocalFleet> {
+export function fleetBed(
+  keep = false,
+  /** May change the tree before a fleet starts on it. */
+  prepare: (tree: string) => void = () => undefined,
+): (options?: Partial<LocalFleetOptions>) => Promise<LocalFleet> {
   const tree = mkdtempSync(join(tmpdir(), 'guard-tree-'));
   cpSync('examples/fleet/components', join(tree, 'components'), { recursive: true });
   for (const { cluster_id, environment } of smallFleetClusters()) {
     const folder = join('clusters', environment, cluster_id);
     cpSync(join('examples/fleet', folder), join(tree, folder), { recursive: true });
   }
+  prepare(tree);
   let fleet: LocalFleet | undefined;
   const stop = async () => {
     await fleet?.stop();

@@ -29,6 +29,8 @@ export interface ClusterFaults {
   readonly kubernetesVersion?: string;
   /** Default: as Istio decides, from Istio 1.27 on with Kubernetes 1.33. */
   readonly nativeSidecars?: boolean;
+  /** The namespace `search` is in ambient mode: ztunnel, istio-cni and a waypoint instead of sidecars. */
+  readonly ambient?: boolean;
   /** Connections to the API are dropped. */
   readonly unreachable?: boolean | Span;
   /** STS refuses to hand out the cluster's role. */

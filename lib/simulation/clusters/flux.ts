@@ -6,7 +6,7 @@ import { HelmController, type Installer } from './helm.js';
 import { applyPatches, build } from './kustomize.js';
 import { type Manifest, Tree } from './manifests.js';
 import { hexadecimal } from './random.js';
-import { resourceOf } from './resources.js';
+import { resourceFor, resourceOf } from './resources.js';
 import {
   conditionOf,
   durationOf,
@@ -300,9 +300,9 @@ export class Flux {
     if (object.spec.prune !== true) return;
     for (const entry of before) {
       if (inventory.has(entry)) continue;
-      const [kind = '', inside = '', member = ''] = entry.split('|');
+      const [kind = '', inside = '', member = '', apiVersion = ''] = entry.split('|');
       if (kind === 'Namespace' || !APPLIED.has(kind)) continue;
-      this.#context.store.remove(kind, inside, member);
+      this.#context.store.remove(resourceFor({ apiVersion, kind }), inside, member);
     }
   }
 

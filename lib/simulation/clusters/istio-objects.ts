@@ -147,14 +147,19 @@ export function istioWebhooks(
   const pods = [
     { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: '*' },
   ];
-  const inject = (name: string, key: string, value: string) => ({
+  type Match = { key: string; operator: string; values?: string[] };
+  const inject = (name: string, inside: Match[], own: Match[]) => ({
     name,
     ...common,
     clientConfig: client('/inject'),
     failurePolicy: 'Fail',
     rules: pods,
-    namespaceSelector: { matchExpressions: [{ key, operator: 'In', values: [value] }] },
+    namespaceSelector: { matchExpressions: inside },
+    objectSelector: { matchExpressions: own },
   });
+  const is = (key: string, value: string): Match => ({ key, operator: 'In', values: [value] });
+  const not = (key: string): Match => ({ key, operator: 'DoesNotExist' });
+  const willing: Match = { key: 'sidecar.istio.io/inject', operator: 'NotIn', values: ['false'] };
   const validating = (name: string, hook: string) => ({
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
@@ -171,8 +176,22 @@ export function istioWebhooks(
     validating(`istio-validator-${namespace}`, 'rev.validation.istio.io'),
     validating('istiod-default-validator', 'validation.istio.io'),
     mutating('istio-sidecar-injector', [
-      inject('namespace.sidecar-injector.istio.io', 'istio-injection', 'enabled'),
-      inject('rev.namespace.sidecar-injector.istio.io', 'istio.io/rev', 'default'),
+      inject(
+        'rev.namespace.sidecar-injector.istio.io',
+        [is('istio.io/rev', 'default'), not('istio-injection')],
+        [willing],
+      ),
+      inject(
+        'rev.object.sidecar-injector.istio.io',
+        [not('istio.io/rev'), not('istio-injection')],
+        [willing, is('istio.io/rev', 'default')],
+      ),
+      inject('namespace.sidecar-injector.istio.io', [is('istio-injection', 'enabled')], [willing]),
+      inject(
+        'object.sidecar-injector.istio.io',
+        [not('istio-injection'), not('istio.io/rev')],
+        [is('sidecar.istio.io/inject', 'true'), not('istio.io/rev')],
+      ),
     ]),
   ];
 }

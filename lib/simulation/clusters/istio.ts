@@ -1,11 +1,13 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
+import { isCarried, Waypoints } from './ambient.js';
 import type { ClusterContext } from './context.js';
 import { holdsFor, within } from './faults.js';
 import type { Installer, Release } from './helm.js';
 import { istioCrds, istioWebhooks, serviceOf } from './istio-objects.js';
-import { type Injection, proxyVersion } from './pods.js';
+import { type PodMesh, proxyVersion } from './pods.js';
 import { hexadecimal, pick } from './random.js';
 import { iso } from './status.js';
+import { synczRow } from './syncz.js';
 import { podReady, Workloads } from './workloads.js';
 
 const HUB = 'registry.istio.io/release';
@@ -30,6 +32,7 @@ export class Mesh implements Installer {
   readonly history: MeshState[] = [];
   readonly #context: ClusterContext;
   readonly #gateways: Daemon[] = [];
+  readonly #waypoints: Waypoints;
   #crds = '';
   #first = '';
   #istiod: Daemon | undefined;
@@ -42,6 +45,7 @@ export class Mesh implements Installer {
       podsChanged: (namespace, name) => this.#podsChanged(namespace, name),
       stuck: (name) => this.#stuck(name),
     });
+    this.#waypoints = new Waypoints(context, this.workloads);
   }
 
   /** Tag of the control plane that answers the injection webhook: that of a ready istiod pod, the newest one's. */
@@ -93,8 +97,25 @@ export class Mesh implements Installer {
         values: {},
       });
     }
+    if (this.#context.faults().ambient) this.#beginAmbient(fallback);
     this.#first = this.istiodVersion();
     this.#stale = true;
+  }
+
+  /** What Git does not bring is there all the same, and nobody brings it to another version. */
+  #beginAmbient(version: string): void {
+    for (const [chart, daemon] of [
+      ['cni', 'istio-cni-node'],
+      ['ztunnel', 'ztunnel'],
+    ] as const) {
+      if (this.workloads.has('DaemonSet', 'istio-system', daemon)) continue;
+      this.apply({ name: chart, namespace: 'istio-system', chart, version, values: {} });
+    }
+    this.#waypoints.begin(this.#proxyImage());
+  }
+
+  #proxyImage(): string {
+    return `${HUB}/proxyv2:${this.istiodVersion()}`;
   }
 
   apply(release: Release): void {
@@ -125,7 +146,11 @@ export class Mesh implements Installer {
     }
   }
 
+  /** Helm waits for Deployments and, since they roll one node after the other, for DaemonSets. */
   state(release: Release): 'waiting' | 'ready' {
+    const daemon = { ztunnel: 'ztunnel', cni: 'istio-cni-node' }[release.chart];
+    if (daemon !== undefined)
+      return this.workloads.isComplete('DaemonSet', release.namespace, daemon) ? 'ready' : 'waiting';
     if (release.chart !== 'istiod' || this.#istiod === undefined) return 'ready';
     return this.workloads.isComplete('Deployment', this.#istiod.namespace, this.#istiod.name)
       ? 'ready'
@@ -274,14 +299,15 @@ export class Mesh implements Installer {
   }
 
   /** By the rules of Istio: the pod's own label, then the namespace's. */
-  #injection(namespace: string, labels: Readonly<Record<string, string>>): Injection | undefined {
+  #injection(namespace: string, labels: Readonly<Record<string, string>>): PodMesh {
     const version = this.istiodVersion();
     const own = labels['sidecar.istio.io/inject'];
     const inside = this.#context.store.get('Namespace', undefined, namespace)?.object.metadata.labels ?? {};
     const byNamespace =
       inside['istio-injection'] === 'enabled' ||
       (inside['istio.io/rev'] !== undefined && inside['istio-injection'] === undefined);
-    if (version === '' || own === 'false' || (own !== 'true' && !byNamespace)) return undefined;
+    if (version === '' || own === 'false' || (own !== 'true' && !byNamespace))
+      return isCarried(inside, labels) ? 'carried' : undefined;
     return { version, hub: HUB, revision: 'default', native: this.#native(version) };
   }
 
@@ -317,6 +343,8 @@ export class Mesh implements Installer {
       .map((entry) => entry.object)
       .filter((pod) => pod.metadata.namespace === namespace && pod.metadata.labels?.app === name);
     if (isIstiod) {
+      // Its controller renders the waypoints again once it leads.
+      if (this.#first !== '') this.#context.timeline.in(3, () => this.#waypoints.render(this.#proxyImage()));
       this.#crash(pods);
       if (within(this.#context.faults().webhookNoEndpoint, this.#context.minutes())) pods = [];
     }
@@ -392,41 +420,6 @@ function crashed(pod: KubeObject): KubeObject {
     lastState: { terminated: { exitCode: 1, reason: 'Error' } },
   }));
   return { ...pod, status: { ...pod.status, conditions, containerStatuses } };
-}
-
-function synczRow(pod: KubeObject, minor: number, late: boolean): object {
-  const { name, namespace } = pod.metadata;
-  const gateway = pod.metadata.annotations?.['inject.istio.io/templates'] === 'gateway';
-  const row: Record<string, unknown> = {
-    cluster_id: 'Kubernetes',
-    proxy: `${name}.${namespace}`,
-    proxy_type: gateway ? 'router' : 'sidecar',
-    istio_version: proxyVersion(pod),
-  };
-  const types = {
-    cluster: 'Cluster',
-    listener: 'Listener',
-    route: 'RouteConfiguration',
-    endpoint: 'ClusterLoadAssignment',
-  };
-  for (const kind of Object.keys(types)) {
-    // A gateway without listeners asks for no routes: both sides are empty then.
-    if (gateway && kind === 'route') continue;
-    const sent = hexadecimal(16, kind, name);
-    row[`${kind}_sent`] = sent;
-    row[`${kind}_acked`] = late && kind === 'cluster' ? hexadecimal(16, 'old', name) : sent;
-  }
-  if (minor >= 24) {
-    row.resources = Object.fromEntries(
-      Object.entries(types)
-        .filter(([kind]) => row[`${kind}_sent`] !== undefined)
-        .map(([kind, type]) => [
-          `type.googleapis.com/envoy.config.${kind}.v3.${type}`,
-          { sent: row[`${kind}_sent`], acked: row[`${kind}_acked`] },
-        ]),
-    );
-  }
-  return row;
 }
 
 function imageTag(image: string): string {

@@ -12,6 +12,9 @@ export interface Injection {
   readonly native: boolean;
 }
 
+/** How a new pod gets into the mesh: by a sidecar, carried by its node's ztunnel, or not at all. */
+export type PodMesh = Injection | 'carried' | undefined;
+
 interface PodSpec {
   readonly cluster: string;
   readonly name: string;
@@ -23,7 +26,7 @@ interface PodSpec {
   readonly node: string;
   readonly now: string;
   readonly owner: { readonly kind: string; readonly name: string };
-  readonly injection: Injection | undefined;
+  readonly mesh: PodMesh;
 }
 
 interface Container {
@@ -33,7 +36,8 @@ interface Container {
 
 /** A new pod of a template: scheduled, its containers not yet ready. */
 export function podOf(spec: PodSpec): KubeObject {
-  const { template, injection, now } = spec;
+  const { template, now } = spec;
+  const injection = spec.mesh === 'carried' ? undefined : spec.mesh;
   const proxied = injected(template, injection);
   const isReplica = spec.owner.kind === 'ReplicaSet';
   const labels = {
@@ -48,6 +52,7 @@ export function podOf(spec: PodSpec): KubeObject {
   const annotations = {
     ...template.metadata.annotations,
     ...(injection && { 'sidecar.istio.io/status': sidecarStatus(injection) }),
+    ...(spec.mesh === 'carried' && { 'ambient.istio.io/redirection': 'enabled' }),
   };
   const ip = `10.${pick(200, spec.cluster) + 1}.${pick(250, spec.namespace, spec.name)}.${pick(250, spec.name, spec.cluster) + 1}`;
   return {

@@ -28,7 +28,7 @@ function resource(apiVersion: string, kind: string, options: Options = {}): Reso
     plural,
     namespaced: options.cluster !== true,
     shortNames: options.short ?? [],
-    custom: /\.(fluxcd|istio)\.io$/.test(group!),
+    custom: /\.(fluxcd|istio)\.io$|^gateway\.networking/.test(group!),
     subresources: options.subresources ?? [],
   };
 }
@@ -36,6 +36,7 @@ function resource(apiVersion: string, kind: string, options: Options = {}): Reso
 const HELM = 'helm.toolkit.fluxcd.io/v2';
 const SOURCE = 'source.toolkit.fluxcd.io/v1';
 const NETWORKING = 'networking.istio.io/v1';
+export const GATEWAY_API = 'gateway.networking.k8s.io/v1';
 const SECURITY = 'security.istio.io/v1';
 const ADMISSION = 'admissionregistration.k8s.io/v1';
 
@@ -64,6 +65,7 @@ export const RESOURCES: readonly Resource[] = [
   resource(NETWORKING, 'VirtualService', { short: ['vs'] }),
   resource(NETWORKING, 'DestinationRule', { short: ['dr'] }),
   resource(NETWORKING, 'Gateway', { short: ['gw'] }),
+  resource(GATEWAY_API, 'Gateway', { short: ['gtw'] }),
   resource(NETWORKING, 'ServiceEntry', { short: ['se'] }),
   resource(NETWORKING, 'Sidecar', {}),
   resource('networking.istio.io/v1alpha3', 'EnvoyFilter', {}),
@@ -84,7 +86,12 @@ export function resourceOf(apiVersion: string, kind: string): Resource | undefin
   return BY_KIND.get(`${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}/${kind}`);
 }
 
-/** @throws Error for a kind that is not served. */
+/** Where an object is kept. @throws Error for a kind that is not served. */
+export function resourceFor({ apiVersion, kind = '' }: { apiVersion?: string; kind?: string }): Resource {
+  return resourceOf(apiVersion ?? '', kind) ?? resourceOfKind(kind);
+}
+
+/** The first of this kind: two groups have a Gateway. @throws Error for a kind that is not served. */
 export function resourceOfKind(kind: string): Resource {
   const found = RESOURCES.find((entry) => entry.kind === kind);
   if (found === undefined) throw new Error(`the simulation has no kind ${kind}`);

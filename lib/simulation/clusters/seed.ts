@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
+import { AMBIENT_LABELS } from './ambient.js';
 import type { ClusterContext } from './context.js';
 import { within } from './faults.js';
 import { generatedName, podOf } from './pods.js';
@@ -25,7 +26,8 @@ const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Nodes and namespaces: what is there before Flux. */
 export function seedCluster(context: ClusterContext): void {
   const { store, cluster } = context;
-  for (const [name, labels] of Object.entries(NAMESPACES)) {
+  const namespaces = { ...NAMESPACES, ...(context.faults().ambient && { search: AMBIENT_LABELS }) };
+  for (const [name, labels] of Object.entries(namespaces)) {
     store.put({
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -181,7 +183,7 @@ function finishedJob(context: ClusterContext): void {
     node: store.list('Node')[0]!.object.metadata.name,
     now,
     owner: { kind: 'Job', name: 'nightly-report-29384710' },
-    injection: undefined,
+    mesh: undefined,
   });
   store.put({
     ...pod,

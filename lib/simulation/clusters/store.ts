@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
-import { type Resource, resourceOfKind } from './resources.js';
+import { type Resource, resourceFor, resourceOfKind } from './resources.js';
 
 /** An object with its text, which is made once for each version of it. */
 export interface Entry {
@@ -34,7 +34,7 @@ export class ObjectStore {
 
   /** Gives the object a new resourceVersion. */
   put(object: KubeObject): KubeObject {
-    const collection = this.#of(resourceOfKind(object.kind ?? ''));
+    const collection = this.#of(resourceFor(object));
     this.#revision += 1;
     const stored: KubeObject = {
       ...object,
@@ -47,13 +47,13 @@ export class ObjectStore {
 
   /** An object that many clusters share, with its text. */
   share(entry: Entry): void {
-    const collection = this.#of(resourceOfKind(entry.object.kind ?? ''));
+    const collection = this.#of(resourceFor(entry.object));
     collection.entries.set(keyOf(entry.object), entry);
     forget(collection);
   }
 
-  remove(kind: string, namespace: string | undefined, name: string): void {
-    const collection = this.#of(resourceOfKind(kind));
+  remove(kind: string | Resource, namespace: string | undefined, name: string): void {
+    const collection = this.#of(typeof kind === 'string' ? resourceOfKind(kind) : kind);
     const key = `${namespace ?? ''}/${name}`;
     const entry = collection.entries.get(key);
     if (entry === undefined) return;

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
 import type { ClusterContext } from './context.js';
-import { type Injection, podOf } from './pods.js';
+import { type PodMesh, podOf } from './pods.js';
 import { hexadecimal, suffix } from './random.js';
 import { iso, uid } from './status.js';
 
@@ -24,8 +24,8 @@ export interface WorkloadSpec {
   readonly podSeconds?: number;
 }
 
-/** Decides about a new pod's sidecar: what the webhook of the running istiod does. */
-export type Injector = (namespace: string, labels: Readonly<Record<string, string>>) => Injection | undefined;
+/** Decides how a new pod gets into the mesh: what the webhook of the running istiod and istio-cni do. */
+export type Injector = (namespace: string, labels: Readonly<Record<string, string>>) => PodMesh;
 
 interface State {
   readonly kind: WorkloadKind;
@@ -279,7 +279,7 @@ export class Workloads {
         state.kind === 'Deployment'
           ? { kind: 'ReplicaSet', name: `${state.name}-${state.hash}` }
           : { kind: state.kind, name: state.name },
-      injection: this.#inject(state.namespace, template.metadata.labels ?? {}),
+      mesh: this.#inject(state.namespace, template.metadata.labels ?? {}),
     });
     store.put(ready ? readyPod(pod, iso(timeline.now)) : pod);
     state.pods.push(name);

@@ -5,14 +5,21 @@ import { collect, nameOf } from '../kubernetes/collect.js';
 import { rolloutState } from '../kubernetes/rollout.js';
 import type { ClusterStep, StepContext } from '../target.js';
 import { isOfIstio } from './checks/control-plane.js';
-import { imageTag, isIstiod } from './mesh.js';
+import { imageTag, isCni, isIstiod, isZtunnel } from './mesh.js';
 
 /**
  * Flux has applied the version: every Istio release deployed at it, ready at the current generation, and every
- * istiod rolled out with its image. A Kustomization alone is Ready before its releases are, so it proves nothing.
+ * istiod, ztunnel and istio-cni rolled out with its image. A Kustomization alone is Ready before its releases are, so
+ * it proves nothing.
  */
 export async function istioApplied({ api, version, changedAt }: StepContext): Promise<ClusterStep> {
-  const lists = await collect(api, ['helmReleases', 'kustomizations', 'gitRepositories', 'deployments']);
+  const lists = await collect(api, [
+    'helmReleases',
+    'kustomizations',
+    'gitRepositories',
+    'deployments',
+    'daemonSets',
+  ]);
   for (const [name, list] of Object.entries(lists)) {
     if ('error' in list) return { state: 'errored', message: `${name} could not be listed: ${list.error}` };
   }
@@ -27,15 +34,19 @@ export async function istioApplied({ api, version, changedAt }: StepContext): Pr
   };
   const open = notApplied(objects, version, changedAt);
   if (open) return open;
-  for (const deployment of items.deployments.items.filter(isIstiod)) {
-    const rolled = rolloutState({ ...deployment, kind: 'Deployment' });
-    if (rolled.state === 'failed')
-      return { state: 'failed', message: `${nameOf(deployment)} ${rolled.message}` };
-    if (rolled.state !== 'done')
-      return { state: 'waiting', message: `${nameOf(deployment)}: ${rolled.message}` };
-    const tag = imageTag(deployment.spec?.template?.spec?.containers?.[0]?.image ?? '');
+  const parts = [
+    ...items.deployments.items.filter(isIstiod).map((object) => ({ ...object, kind: 'Deployment' })),
+    ...items.daemonSets.items
+      .filter((object) => isCni(object) || isZtunnel(object))
+      .map((object) => ({ ...object, kind: 'DaemonSet' })),
+  ];
+  for (const part of parts) {
+    const rolled = rolloutState(part);
+    if (rolled.state === 'failed') return { state: 'failed', message: `${nameOf(part)} ${rolled.message}` };
+    if (rolled.state !== 'done') return { state: 'waiting', message: `${nameOf(part)}: ${rolled.message}` };
+    const tag = imageTag(part.spec?.template?.spec?.containers?.[0]?.image ?? '');
     if (tag === undefined || !sameVersion(tag, version))
-      return { state: 'waiting', message: `${nameOf(deployment)} runs ${tag ?? 'an image without a tag'}` };
+      return { state: 'waiting', message: `${nameOf(part)} runs ${tag ?? 'an image without a tag'}` };
   }
   return { state: 'done', message: `applied ${version}` };
 }

@@ -8,6 +8,7 @@ import { collect, type ListName } from '../kubernetes/collect.js';
 import { latestImages } from '../kubernetes/images.js';
 import { restartCounts, restartSpike } from '../kubernetes/restarts.js';
 import type { CheckContext } from '../target.js';
+import { ambientChecks } from './checks/ambient.js';
 import { analysisFindings } from './checks/analyze.js';
 import {
   gatewaysRolledOut,
@@ -17,6 +18,7 @@ import {
   oneMinorAtATime,
 } from './checks/control-plane.js';
 import { proxiesInSync, sidecarVersions } from './checks/data-plane.js';
+import { revisionsServed } from './checks/revisions.js';
 import { requiredCrds } from './crds.js';
 import { ISTIO_SYSTEM, proxyImage } from './mesh.js';
 import { readSyncStatus } from './sync-status.js';
@@ -36,10 +38,11 @@ const NAMES: readonly ListName[] = [
   'kustomizations',
   'helmReleases',
   'gitRepositories',
+  'gateways',
 ];
 const PATHS = { endpointSlices: `/apis/discovery.k8s.io/v1/namespaces/${ISTIO_SYSTEM}/endpointslices` };
 
-/** Reads everything once and at once (about 17 requests), then judges it in pure functions. */
+/** Reads everything once and at once (about 18 requests), then judges it in pure functions. */
 export async function checkIstio(context: CheckContext): Promise<CheckResult[]> {
   const { api, stage, expected } = context;
   const [version, lists, findings] = await Promise.all([
@@ -63,6 +66,7 @@ export async function checkIstio(context: CheckContext): Promise<CheckResult[]> 
     releasesAt(lists, expected, 'Istio', isOfIstio),
     crdsServed(lists, requiredCrds(minor)),
     webhooksAlive(lists, belongsToIstio, context.now),
+    revisionsServed(lists),
     fluxReady(lists),
     sync
       ? proxiesInSync(sync.rows, sync.asked)
@@ -76,6 +80,7 @@ export async function checkIstio(context: CheckContext): Promise<CheckResult[]> 
       earlier: context.earlier?.restarts,
     }),
     latestImages(lists, isOfMesh),
+    ...ambientChecks(lists, stage, expected),
     ...analysisFindings(findings, context.analyze.required, stage, context.earlier?.findings),
   ];
 }

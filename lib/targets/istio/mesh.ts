@@ -24,6 +24,31 @@ export function isGateway(workload: KubeObject): boolean {
   );
 }
 
+/** The node's proxy of ambient mode; its pods' proxy is called istio-proxy as well. */
+export function isZtunnel(workload: KubeObject): boolean {
+  return workload.spec?.template?.metadata?.labels?.app === 'ztunnel';
+}
+
+/** The node agent that puts pods into the mesh; ambient mode cannot do without it. */
+export function isCni(workload: KubeObject): boolean {
+  return workload.spec?.template?.metadata?.labels?.['k8s-app'] === 'istio-cni-node';
+}
+
+/**
+ * Deployments that istiod makes of Gateway API Gateways (waypoints, and gateways of class `istio`): it writes the
+ * image into the template and renders it again at its own version, so a restart would not change anything.
+ */
+export function isRenderedByIstiod(workload: KubeObject): boolean {
+  const labels = workload.spec?.template?.metadata?.labels ?? {};
+  return (
+    'gateway.istio.io/managed' in labels || 'gateway.istio.io/managed' in (workload.metadata.labels ?? {})
+  );
+}
+
+export function isAmbient(labels: Readonly<Record<string, string>>): boolean {
+  return labels['istio.io/dataplane-mode'] === 'ambient';
+}
+
 /** The proxy of a pod, from containers and, for native sidecars, from initContainers. */
 export function proxyImage(pod: KubeObject): string | undefined {
   const containers: { name: string; image?: string }[] = [
@@ -55,6 +80,8 @@ export function isInjected(
   if (own === 'false') return wanted ? 'opted-out' : 'no';
   if (own === 'true') return 'yes';
   if (namespaceLabels['istio-injection'] === 'disabled') return 'no';
+  // In an ambient namespace istio.io/rev chooses the control plane of its waypoints.
+  if (isAmbient(namespaceLabels) && namespaceLabels['istio-injection'] !== 'enabled') return 'no';
   return wanted ? 'yes' : 'no';
 }
 

@@ -12,7 +12,8 @@ const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 /**
  * One step of the restart of a cluster's data plane. It keeps no state of its own: a workload whose live pods
  * have the wanted proxy is done, one that is still rolling is waited for, and of the others the next wave is
- * restarted, as `kubectl rollout restart` would. Gateways come after everything else.
+ * restarted, as `kubectl rollout restart` would. Gateways come after everything else. Waypoints and ztunnel are
+ * renewed by others (istiod, the chart) and only waited for.
  */
 export async function restartIstio({ api, version, now, changedAt }: StepContext): Promise<ClusterStep> {
   const lists = await collect(api, ['pods', 'namespaces', 'deployments', 'statefulSets', 'daemonSets']);
@@ -24,14 +25,20 @@ export async function restartIstio({ api, version, now, changedAt }: StepContext
   const notes = left.map((workload) => `${workload.key} ${workload.leftAlone}: restart it by hand`);
   const ours = all.filter((workload) => workload.leftAlone === undefined);
 
+  const renewed = ours.filter((workload) => workload.renewedBy !== undefined);
+  const late = renewed.filter(
+    (workload) => workload.oldProxies.length > 0 || rolloutState(workload.object).state !== 'done',
+  );
   const rolling = ours.filter(
-    (workload) => wasRestarted(workload, changedAt) && rolloutState(workload.object).state !== 'done',
+    (workload) =>
+      (wasRestarted(workload, changedAt) || workload.renewedBy !== undefined) &&
+      rolloutState(workload.object).state !== 'done',
   );
   const stuck = rolling.find((workload) => rolloutState(workload.object).state === 'failed');
   if (stuck)
     return {
       state: 'failed',
-      message: `${stuck.key} ${rolloutState(stuck.object).message} after its restart`,
+      message: `${stuck.key} ${rolloutState(stuck.object).message}${stuck.renewedBy ? '' : ' after its restart'}`,
       notes,
     };
   if (rolling.length > 0)
@@ -44,7 +51,7 @@ export async function restartIstio({ api, version, now, changedAt }: StepContext
       notes,
     };
 
-  const old = ours.filter((workload) => workload.oldProxies.length > 0);
+  const old = ours.filter((workload) => workload.oldProxies.length > 0 && workload.renewedBy === undefined);
   const useless = old.find((workload) => wasRestarted(workload, changedAt));
   if (useless) {
     return {
@@ -53,6 +60,18 @@ export async function restartIstio({ api, version, now, changedAt }: StepContext
       notes,
     };
   }
+  if (old.length === 0 && late.length > 0)
+    return {
+      state: 'waiting',
+      message: `waiting for ${some(
+        late.map(
+          ({ key, renewedBy, oldProxies }) =>
+            `${key} (${oldProxies[0] ?? 'rolling'}, renewed by ${renewedBy})`,
+        ),
+        2,
+      )}`,
+      notes,
+    };
   if (old.length === 0)
     return { state: 'done', message: `${ours.length} workloads have proxies at ${version}`, notes };
 

@@ -2,7 +2,17 @@ import { sameVersion } from '../../domain/version.js';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import type { Listed, Lists } from '../kubernetes/collect.js';
 import { isLive } from '../kubernetes/rollout.js';
-import { imageTag, isGateway, isInjected, isIstiod, keyOf, proxyImage, workloadOf } from './mesh.js';
+import {
+  imageTag,
+  isGateway,
+  isInjected,
+  isIstiod,
+  isRenderedByIstiod,
+  isZtunnel,
+  keyOf,
+  proxyImage,
+  workloadOf,
+} from './mesh.js';
 
 /** Workloads of the data plane, and what may be done with them. */
 export interface MeshWorkload {
@@ -15,6 +25,8 @@ export interface MeshWorkload {
   readonly livePods: number;
   /** Why GUARD leaves it alone; `undefined` when it may be restarted. */
   readonly leftAlone?: string;
+  /** Who brings it to the version by a new template, so that a restart would change nothing. */
+  readonly renewedBy?: 'istiod' | 'its chart';
 }
 
 type WorkloadLists = Pick<Lists, 'pods' | 'namespaces' | 'deployments' | 'statefulSets' | 'daemonSets'>;
@@ -57,6 +69,8 @@ export function meshWorkloads(lists: WorkloadLists, wanted: string): MeshWorkloa
       oldProxies: tags.filter((tag) => !sameVersion(tag, wanted)),
       livePods: pods.length,
       ...(leftAlone ? { leftAlone } : {}),
+      ...(isZtunnel(object) ? { renewedBy: 'its chart' as const } : {}),
+      ...(isRenderedByIstiod(object) ? { renewedBy: 'istiod' as const } : {}),
     });
   }
   return found;

@@ -160,7 +160,9 @@ interface Webhook {
 
 function caProblem({ name, clientConfig }: Webhook, now: number): string | undefined {
   if (!clientConfig?.caBundle) return `${name} has no CA bundle`;
-  const expired = certificateEnds(clientConfig.caBundle).find((end) => end <= now);
+  const ends = certificateEnds(clientConfig.caBundle);
+  if (ends.length === 0) return `the CA bundle of ${name} holds no certificate`;
+  const expired = ends.find((end) => end <= now);
   return expired === undefined
     ? undefined
     : `the CA of ${name} expired at ${new Date(expired).toISOString()}`;
@@ -184,20 +186,20 @@ function webhookProblem(webhook: Webhook, slices: readonly KubeObject[], now: nu
 }
 
 /** A cluster's webhooks share their CA, and a check is repeated: each bundle is parsed once in a process. */
-const ends = new Map<string, readonly number[]>();
+const endsOfBundles = new Map<string, readonly number[]>();
 const BUNDLES_KEPT = 500;
 
 /** Epoch milliseconds at which each certificate of a base64 bundle ends. */
 function certificateEnds(caBundle: string): readonly number[] {
-  const known = ends.get(caBundle);
+  const known = endsOfBundles.get(caBundle);
   if (known) return known;
   const pems =
     Buffer.from(caBundle, 'base64')
       .toString('utf8')
       .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const found = pems.map((pem) => Date.parse(new X509Certificate(pem).validTo));
-  if (ends.size >= BUNDLES_KEPT) ends.clear();
-  ends.set(caBundle, found);
+  if (endsOfBundles.size >= BUNDLES_KEPT) endsOfBundles.clear();
+  endsOfBundles.set(caBundle, found);
   return found;
 }
 

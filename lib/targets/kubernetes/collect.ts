@@ -20,6 +20,7 @@ export const GENERIC_LISTS = {
   kustomizations: '/apis/kustomize.toolkit.fluxcd.io/v1/kustomizations',
   helmReleases: '/apis/helm.toolkit.fluxcd.io/v2/helmreleases',
   gitRepositories: '/apis/source.toolkit.fluxcd.io/v1/gitrepositories',
+  gateways: '/apis/gateway.networking.k8s.io/v1/gateways',
 } as const;
 export type ListName = keyof typeof GENERIC_LISTS | 'endpointSlices';
 

@@ -1,6 +1,7 @@
 import { TerminalError } from '../../../lib/domain/errors.js';
 import type { ClusterAccess, KubeObject, KubernetesApi } from '../../../lib/ports/cluster-access.js';
 import { requiredCrds } from '../../../lib/targets/istio/crds.js';
+import { VALID_CA } from '../certificates.js';
 import { condition, deployment, helmRelease, istiod, namespace, node, pod } from '../kube.js';
 
 /** A small mesh: istiod, its releases, and one Deployment `shop/web` with sidecars. */
@@ -83,7 +84,7 @@ function objectsOf(mesh: FakeMesh): Record<string, KubeObject[]> {
       {
         name,
         clientConfig: {
-          caBundle: Buffer.from('ca').toString('base64'),
+          caBundle: VALID_CA,
           service: { name: 'istiod', namespace: 'istio-system' },
         },
       },

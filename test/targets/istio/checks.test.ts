@@ -89,8 +89,25 @@ describe('proxies-in-sync', () => {
     ['one replica that did not answer', [row('x', 'x')], { replicas: 2, answered: 1 }, 'errored'],
     ['no proxy at all', [], { replicas: 2, answered: 2 }, 'inconclusive'],
     ['no istiod', [], { replicas: 0, answered: 0 }, 'failed'],
+    ['proxies to which nothing was sent', [row('', '')], { replicas: 1, answered: 1 }, 'inconclusive'],
   ] as const)('does not pass with %s', (_what, rows, asked, verdict) => {
     expect(proxiesInSync(rows, asked).verdict).toBe(verdict);
+  });
+});
+
+describe('proxies-in-sync, ztunnels', () => {
+  const ztunnel = (acked: string) => ({
+    proxy: 'ztunnel-x1.istio-system',
+    proxy_type: 'ztunnel',
+    resources: { 'type.googleapis.com/istio.workload.Address': { sent: 'n1', acked } },
+  });
+  const asked = { replicas: 1, answered: 1 };
+  it('are judged by the types that they speak', () => {
+    expect(proxiesInSync([ztunnel('n1')], asked).verdict).toBe('passed');
+    expect(proxiesInSync([ztunnel('n0')], asked)).toMatchObject({
+      verdict: 'failed',
+      message: expect.stringContaining('ztunnel-x1.istio-system (Address)'),
+    });
   });
 });
 

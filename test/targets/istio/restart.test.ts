@@ -118,4 +118,61 @@ describe('the restart of the data plane', () => {
     expect(result.notes?.join()).toMatch(/paused is paused.*agent has the strategy OnDelete/);
     expect(patched).toEqual([]);
   });
+
+  describe('of what others renew', () => {
+    const managed = {
+      'gateway.networking.k8s.io/gateway-name': 'w',
+      'gateway.istio.io/managed': 'istio.io-mesh-controller',
+    };
+    const waypoint = (status: object = {}) =>
+      deployment('shop/w', { template: { metadata: { labels: managed }, spec: { containers: [] } }, status });
+    const ztunnel: KubeObject = {
+      ...deployment('istio-system/ztunnel', { template: { metadata: { labels: { app: 'ztunnel' } } } }),
+      kind: 'DaemonSet',
+      status: {
+        observedGeneration: 1,
+        desiredNumberScheduled: 1,
+        updatedNumberScheduled: 1,
+        numberAvailable: 1,
+      },
+    };
+    const fleet = (waypointTag: string, ztunnelTag: string, cart: string, status: object = {}) =>
+      cluster({
+        deployments: [waypoint(status), deployment('shop/cart')],
+        daemonSets: [ztunnel],
+        pods: [
+          pod('shop/Deployment/w', waypointTag),
+          pod('istio-system/DaemonSet/ztunnel', ztunnelTag),
+          pod('shop/Deployment/cart', cart),
+        ],
+      });
+
+    it('waits for waypoints and ztunnel, and restarts neither: istiod and the chart bring them', async () => {
+      const { step, patched } = fleet('1.29.4', '1.29.4', '1.30.2');
+      expect(await step()).toMatchObject({
+        state: 'waiting',
+        message:
+          'waiting for shop/Deployment/w (1.29.4, renewed by istiod), istio-system/DaemonSet/ztunnel (1.29.4, renewed by its chart)',
+      });
+      expect(patched).toEqual([]);
+      expect((await fleet('1.30.2', '1.30.2', '1.30.2').step()).state).toBe('done');
+    });
+
+    it('restarts sidecars all the same while they are late', async () => {
+      const { step, patched } = fleet('1.29.4', '1.29.4', '1.29.4');
+      expect((await step()).state).toBe('waiting');
+      expect(patched).toEqual(['cart']);
+    });
+
+    it('fails when a waypoint does not come up', async () => {
+      const stuck = {
+        updatedReplicas: 1,
+        conditions: [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }],
+      };
+      expect(await fleet('1.29.4', '1.30.2', '1.30.2', stuck).step()).toMatchObject({
+        state: 'failed',
+        message: 'shop/Deployment/w exceeded its progress deadline',
+      });
+    });
+  });
 });

@@ -1,9 +1,9 @@
 import { type CheckResult, checkResult } from '../../../domain/evidence.js';
-import { compareVersions, minorsAhead, parseVersion, sameVersion } from '../../../domain/version.js';
 import type { KubeObject } from '../../../ports/cluster-access.js';
 import { type Lists, nameOf, over, some } from '../../kubernetes/collect.js';
 import { isLive } from '../../kubernetes/rollout.js';
 import { imageTag, isInjected, proxyImage, workloadOf } from '../mesh.js';
+import { skewOf, skewRule } from './skew.js';
 
 /** One row of istiod's /debug/syncz (external-apis.md E4); every field may be missing. */
 export interface SyncRow {
@@ -14,13 +14,32 @@ export interface SyncRow {
 
 const CHANNELS = ['cluster', 'listener', 'route', 'endpoint', 'extensionconfig'] as const;
 
-/** A proxy is in sync where what was sent was acknowledged; a channel with neither does not apply. */
+interface Exchange {
+  readonly sent?: string;
+  readonly acked?: string;
+}
+
+/**
+ * What was exchanged with a proxy, by channel; those with neither side do not apply. A ztunnel has none of Envoy's
+ * channels: its types are in `resources` (from Istio 1.24 on).
+ */
+function exchanges(row: SyncRow): [channel: string, exchange: Exchange][] {
+  const envoy = CHANNELS.map((channel): [string, Exchange] => [
+    channel,
+    { sent: text(row[`${channel}_sent`]), acked: text(row[`${channel}_acked`]) },
+  ]);
+  const own = Object.entries((row.resources ?? {}) as Record<string, Exchange>);
+  const told = envoy.filter(([, { sent, acked }]) => sent !== '' || acked !== '');
+  return told.length > 0 ? told : own.map(([url, exchange]) => [url.split('.').at(-1) ?? url, exchange]);
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** The first channel whose last word was not acknowledged. */
 function outOfSync(row: SyncRow): string | undefined {
-  return CHANNELS.find((channel) => {
-    const sent = row[`${channel}_sent`] ?? '';
-    const acked = row[`${channel}_acked`] ?? '';
-    return sent !== acked;
-  });
+  return exchanges(row).find(([, { sent = '', acked = '' }]) => sent !== acked)?.[0];
 }
 
 /**
@@ -42,6 +61,12 @@ export function proxiesInSync(
   }
   if (rows.length === 0)
     return checkResult(check, 'inconclusive', 'no proxy is connected to any istiod replica');
+  if (rows.every((row) => exchanges(row).length === 0))
+    return checkResult(
+      check,
+      'inconclusive',
+      `${rows.length} proxies are connected, and nothing was sent to any`,
+    );
   const bad = rows.filter((row) => outOfSync(row) !== undefined);
   const first = bad[0];
   if (first) {
@@ -60,7 +85,7 @@ export function proxiesInSync(
 }
 
 /**
- * Versions of the running sidecars and gateways. Before: none ahead of the control plane, none more than a
+ * Versions of the running sidecars, gateways, waypoints and ztunnels. Before: none ahead of the control plane, none more than a
  * minor behind. After: all at the expected version but those that GUARD may not restart, which are named.
  */
 export function sidecarVersions(
@@ -83,31 +108,24 @@ export function sidecarVersions(
         ? checkResult(check, 'passed', 'no workload of this cluster is in the mesh')
         : checkResult(check, 'failed', `${wanted.length} pods should have a proxy and none has`);
     }
-    const control = parseVersion(expected);
     const untold: string[] = [];
     const wrong: string[] = [];
     let stayed = 0;
     for (const pod of meshed) {
       const tag = imageTag(proxyImage(pod)!);
-      const version = tag === undefined ? undefined : parseVersion(tag);
-      if (!version || !control) untold.push(nameOf(pod));
-      else if (stage === 'after' && !sameVersion(tag!, expected)) {
-        if (mayStay.has(workloadOf(pod) ?? '') || !isRestartable(pod)) stayed++;
-        else wrong.push(`${nameOf(pod)} (${tag})`);
-      } else if (stage === 'before') {
-        const behind = minorsAhead(version, control);
-        if (compareVersions(version, control) > 0 || behind === undefined || behind > 1)
-          wrong.push(`${nameOf(pod)} (${tag})`);
-      }
+      const skew = skewOf(tag, expected, stage);
+      if (skew === 'unknown') untold.push(nameOf(pod));
+      if (skew !== 'wrong') continue;
+      if (stage === 'after' && (mayStay.has(workloadOf(pod) ?? '') || !isRestartable(pod))) stayed++;
+      else wrong.push(`${nameOf(pod)} (${tag})`);
     }
     if (wrong.length > 0) {
-      const rule =
-        stage === 'after'
-          ? `are not at ${expected}`
-          : `are ahead of the control plane ${expected} or more than a minor behind`;
-      return checkResult(check, 'failed', `${wrong.length} proxies ${rule}: ${some(wrong)}`, [
-        { label: 'wrong proxies', value: wrong.length, limit: 0 },
-      ]);
+      return checkResult(
+        check,
+        'failed',
+        `${wrong.length} proxies are ${skewRule(expected, stage)}: ${some(wrong)}`,
+        [{ label: 'wrong proxies', value: wrong.length, limit: 0 }],
+      );
     }
     if (untold.length > 0)
       return checkResult(
