@@ -79,7 +79,10 @@ export function meshWorkloads(lists: WorkloadLists, wanted: string): MeshWorkloa
 function whyLeftAlone(object: KubeObject, injected: 'yes' | 'no' | 'opted-out'): string | undefined {
   if (injected === 'opted-out') return 'opted out of injection';
   if (object.spec?.paused === true) return 'is paused';
-  if (object.spec?.updateStrategy?.type === 'OnDelete') return 'has the strategy OnDelete';
+  const { type, rollingUpdate } = object.spec?.updateStrategy ?? {};
+  if (type === 'OnDelete') return 'has the strategy OnDelete';
+  if (rollingUpdate?.partition > 0)
+    return `has the partition ${rollingUpdate.partition}, below which pods stay`;
   return undefined;
 }
 

@@ -114,6 +114,13 @@ it('is errored where it cannot see whether there is ambient mode', () => {
   }
 });
 
+it('is errored, not left out, where only one list could tell and cannot be read', () => {
+  const none = { namespaces: listed(namespace('shop')), daemonSets: listed(), gateways: listed() };
+  expect(judge({ ...none, namespaces: unreadable })['ambient-pods']).toMatch(/^errored/);
+  expect(judge({ ...none, daemonSets: unreadable }).ztunnel).toMatch(/^errored/);
+  expect(judge({ ...none, gateways: unreadable }).waypoints).toMatch(/^errored/);
+});
+
 describe('ztunnel and istio-cni', () => {
   const pods = (...old: KubeObject[]) => listed(...old, agentPod('istio-cni-node', '1.30.2'), carried());
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { KubeObject } from '../../../lib/ports/cluster-access.js';
 import { analysisFindings } from '../../../lib/targets/istio/checks/analyze.js';
 import {
+  gatewaysRolledOut,
   isOfIstio,
   istiodRolledOut,
   kubernetesSupported,
@@ -48,6 +50,11 @@ describe('istiod', () => {
       istiodRolledOut({ deployments: listed(istiod('1.30.2', { spec: { replicas: 0 } })) }, '1.30.2').verdict,
     ).toBe('failed');
   });
+  it('fails when it is paused: a new version would not roll out', () => {
+    expect(
+      istiodRolledOut({ deployments: listed(istiod('1.30.2', { spec: { paused: true } })) }, '1.30.2'),
+    ).toMatchObject({ verdict: 'failed', message: expect.stringContaining('is paused') });
+  });
   it('is not passed while it rolls, or when the image is a digest', () => {
     expect(
       istiodRolledOut({ deployments: listed(istiod('1.30.2', { status: { updatedReplicas: 1 } })) }, '1.30.2')
@@ -60,6 +67,24 @@ describe('istiod', () => {
   });
   it('is errored when Deployments cannot be listed', () => {
     expect(istiodRolledOut({ deployments: unreadable }, '1.30.2').verdict).toBe('errored');
+  });
+});
+
+describe('gateways', () => {
+  const labels = { istio: 'ingressgateway' };
+  const gateway = (status: object = {}) =>
+    deployment('istio-ingress/gateway', { template: { metadata: { labels } }, status });
+  const judge = (...gateways: KubeObject[]) =>
+    gatewaysRolledOut({ deployments: listed(...gateways), daemonSets: listed() });
+  it('pass when they are rolled out, and where there is none', () => {
+    expect(judge(gateway())).toMatchObject({ verdict: 'passed', message: '1 gateways rolled out' });
+    expect(judge().verdict).toBe('passed');
+  });
+  it('do not pass while one rolls, and fail when it cannot', () => {
+    expect(judge(gateway(), gateway({ updatedReplicas: 1 })).verdict).toBe('inconclusive');
+    const stuck = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }];
+    expect(judge(gateway({ conditions: stuck })).verdict).toBe('failed');
+    expect(gatewaysRolledOut({ deployments: unreadable, daemonSets: listed() }).verdict).toBe('errored');
   });
 });
 
@@ -119,6 +144,7 @@ describe('sidecar-versions', () => {
 
   it('finds the proxy among containers and among native sidecars', () => {
     expect(check([pod('shop/Deployment/cart', '1.30.2')], 'after')).toBe('passed');
+    expect(check([pod('shop/Deployment/cart', '1.30.2', { native: true })], 'after')).toBe('passed');
     expect(check([pod('shop/Deployment/cart', '1.29.4', { native: true })], 'after')).toBe('failed');
   });
   it('after the change every proxy is at the version, but those that may not be restarted', () => {
@@ -159,6 +185,22 @@ describe('istioctl-analyze', () => {
     expect(analysisFindings([finding('Error', 'new')], true, 'after', [finding('Error')])[0]?.verdict).toBe(
       'failed',
     );
+  });
+  it('before the change every error counts, whenever it was seen first', () => {
+    expect(analysisFindings([finding('Error')], true, 'before', [finding('Error')])[0]?.verdict).toBe(
+      'failed',
+    );
+  });
+  it('after the change the same error of another object is new', () => {
+    const [a, b] = ['VirtualService a', 'VirtualService b'].map((origin) => ({
+      ...finding('Error'),
+      origin,
+    }));
+    expect(analysisFindings([a!, b!], true, 'after', [a!])[0]).toMatchObject({
+      verdict: 'failed',
+      message: '1 new errors, first: IST0101 VirtualService b m',
+    });
+    expect(analysisFindings([a!], true, 'after', undefined)[0]?.verdict).toBe('failed');
   });
   it('is errored when it could not run, inconclusive on an unknown level', () => {
     expect(analysisFindings({ error: 'ENOENT' }, true, 'before', undefined)[0]?.verdict).toBe('errored');

@@ -7,7 +7,12 @@ const NOW = Date.parse('2026-06-01T12:00:00Z');
 const MERGED = NOW - 600_000;
 
 /** A cluster that restarts what is patched when it is told to. */
-function cluster(objects: { deployments: KubeObject[]; pods: KubeObject[]; daemonSets?: KubeObject[] }) {
+function cluster(objects: {
+  deployments: KubeObject[];
+  pods: KubeObject[];
+  daemonSets?: KubeObject[];
+  statefulSets?: KubeObject[];
+}) {
   const patched: string[] = [];
   const api = {
     list: async (path: string) =>
@@ -17,9 +22,11 @@ function cluster(objects: { deployments: KubeObject[]; pods: KubeObject[]; daemo
           ? objects.pods
           : path.endsWith('/daemonsets')
             ? (objects.daemonSets ?? [])
-            : path.endsWith('/namespaces')
-              ? [namespace('shop', { 'istio-injection': 'enabled' }), namespace('istio-ingress')]
-              : [],
+            : path.endsWith('/statefulsets')
+              ? (objects.statefulSets ?? [])
+              : path.endsWith('/namespaces')
+                ? [namespace('shop', { 'istio-injection': 'enabled' }), namespace('istio-ingress')]
+                : [],
     mergePatch: async (path: string) => {
       patched.push(path.split('/').at(-1)!);
       return { metadata: { name: 'x' } };
@@ -100,6 +107,24 @@ describe('the restart of the data plane', () => {
       state: 'failed',
       message: expect.stringContaining('still has proxies at 1.29.4'),
     });
+    expect(patched).toEqual([]);
+  });
+
+  it('leaves a StatefulSet with a partition alone: the pods below it would stay old', async () => {
+    const set = {
+      ...deployment('shop/ledger', {
+        spec: { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 2 } } },
+      }),
+      kind: 'StatefulSet',
+    };
+    const { step, patched } = cluster({
+      deployments: [],
+      statefulSets: [set],
+      pods: [pod('shop/StatefulSet/ledger', '1.29.4')],
+    });
+    const result = await step();
+    expect(result.state).toBe('done');
+    expect(result.notes?.join()).toContain('shop/StatefulSet/ledger has the partition 2');
     expect(patched).toEqual([]);
   });
 

@@ -50,6 +50,7 @@ describe('several istiod replicas', () => {
     ['refuses', new Error('403 forbidden')],
     ['answers with a page', '<html>'],
     ['answers with an object', { error: 'x' }],
+    ['answers with a word', '"ok"'],
   ])('one that %s leaves the answer open', async (_what, answer) => {
     const result = await judge({ 'istiod-a': [row('cart.shop')], 'istiod-b': answer });
     expect(result).toMatchObject({

@@ -56,6 +56,8 @@ export function istiodRolledOut(lists: Pick<Lists, 'deployments'>, expected: str
     for (const deployment of istiods) {
       if ((deployment.spec?.replicas ?? 1) === 0)
         return checkResult(check, 'failed', `${nameOf(deployment)} is scaled to zero`);
+      if (deployment.spec?.paused === true)
+        return checkResult(check, 'failed', `${nameOf(deployment)} is paused: it would not roll out`);
       const { state, message } = rolloutState(deployment);
       if (state !== 'done')
         return checkResult(

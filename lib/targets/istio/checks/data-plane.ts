@@ -135,7 +135,7 @@ export function sidecarVersions(
       );
     const note =
       stayed > 0
-        ? `; ${stayed} stay old (paused, OnDelete or without a controller): restart them by hand`
+        ? `; ${stayed} stay old (paused, OnDelete, partitioned or without a controller): restart them by hand`
         : '';
     return checkResult(
       check,
