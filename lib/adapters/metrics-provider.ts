@@ -46,6 +46,7 @@ export function createMetricsProvider({ config, secrets, now, rateLimit }: Metri
       return keys();
     },
     rateLimit: rateLimit('datadog_api'),
+    now,
   });
 }
 

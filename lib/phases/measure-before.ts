@@ -58,7 +58,7 @@ export async function measureBefore(
         : [
             alertCheck(cluster_id, answer.alerts),
             ...[...metrics, ...(asked.length > metrics.length ? [REQUESTS] : [])].map((metric) =>
-              metricCheck(metric, cluster_id, answer.series, now),
+              metricCheck(metric, cluster_id, answer.series, now, settings.measurement_interval_seconds),
             ),
             ...(answer.compared.get(cluster_id) ?? []),
           ];
@@ -95,6 +95,7 @@ function metricCheck(
   cluster_id: string,
   series: readonly Series[],
   now: number,
+  intervalSeconds: number,
 ): CheckResult {
   const name = `metric ${metric.name}`;
   const mine = series.find((entry) => entry.cluster_id === cluster_id && entry.metric === metric.name);
@@ -109,6 +110,13 @@ function metricCheck(
       name,
       'inconclusive',
       `the newest value is ${Math.round((now - newest) / 60_000)} minutes old`,
+    );
+  const expected = Math.floor((WINDOW_MINUTES * 60) / intervalSeconds);
+  if (values.length < expected / 2)
+    return checkResult(
+      name,
+      'inconclusive',
+      `${values.length} of ${expected} points in the last ${WINDOW_MINUTES} minutes; at least half are needed`,
     );
   const median = [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
   const item = {

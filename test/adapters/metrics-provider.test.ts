@@ -96,7 +96,9 @@ describe('the provider that guard.yaml chooses', () => {
 
   it('asks an Alertmanager under its own name', async () => {
     server.next('POST', /query$/, PONG);
-    server.next('GET', /status$/, { json: {} });
+    server.next('GET', /status$/, {
+      json: { uptime: '2026-01-01T00:00:00Z', cluster: { status: 'disabled' } },
+    });
     const text = prometheus(`, alertmanager: {url: "${server.url}", credentials_secret: guard/am}`);
     await provider(text, { 'guard/am': { token: 'am' } }).ping();
     const [ping] = server.requests.filter(({ path }) => path === '/api/v2/status');

@@ -4,6 +4,7 @@ import { type PreparedBaseline, prepareBaseline } from '../../lib/analysis/soak-
 import { advanceSoak, createSoak } from '../../lib/analysis/soak-engine.js';
 import { concludeSoak } from '../../lib/analysis/soak-verdict.js';
 import { lyingData } from '../support/lying-data.js';
+import { wireMatrix } from '../support/wire-matrix.js';
 import { changed, type ReferenceRollout, randomSource, referenceRollout } from './reference-generator.js';
 
 export interface Figure {
@@ -82,7 +83,7 @@ export async function gatesBench(options: GatesOptions): Promise<Figure[]> {
       { name: `gate.detect_points.gross.p95.${noise}`, value: quantile(gross, 0.95), unit: 'points' },
     );
   }
-  figures.push(...incidents(seed + 500_000, options), ...wrongVerdicts(seed + 900_000));
+  figures.push(...incidents(seed + 500_000, options), ...(await wrongVerdicts(seed + 900_000)));
   return figures;
 }
 
@@ -112,17 +113,35 @@ function incidents(seed: number, options: GatesOptions): Figure[] {
   ];
 }
 
-/** Every kind of missing, partial, stale, erroring and lying data × every metric: how many would pass. */
-function wrongVerdicts(seed: number): Figure[] {
+/**
+ * Every kind of missing, partial, stale, erroring and lying data × every metric, and over the wire × both providers ×
+ * alerts, metrics, comparisons and the soak: how many would pass.
+ */
+async function wrongVerdicts(seed: number): Promise<Figure[]> {
   const rollout = referenceRollout({ seed, noise: 'a', upgraded: 3, control: 3 });
   const now = rollout.startedAt + 60 * MINUTE;
   const healthy = { ...rollout, settings: SETTINGS, now };
   const cases = rollout.metrics.flatMap((metric) => lyingData(healthy, metric.name));
-  const passed = cases.filter(([, input]) => judgeSoak(input).verdict === 'passed').length;
-  const sane = judgeSoak(healthy).verdict === 'passed' ? 1 : 0;
+  const judged = cases.filter(([, input]) => judgeSoak(input).verdict === 'passed').length;
+  const wires = [await wireMatrix('datadog'), await wireMatrix('prometheus')];
+  const broken = wires.flatMap((wire) => wire.broken);
+  const passed = broken.filter((outcome) => outcome.passed.length > 0).length;
+  const sound = wires.flatMap((wire) => wire.sound);
+  const sane = [
+    judgeSoak(healthy).verdict === 'passed',
+    ...sound.map((outcome) => outcome.passed.length > 0),
+  ];
   return [
-    { name: 'gate.wrong_verdicts', value: passed, unit: `passed of ${cases.length} kinds of broken data` },
-    { name: 'gate.wrong_verdicts.sound_data_passes', value: sane, unit: 'of 1' },
+    {
+      name: 'gate.wrong_verdicts',
+      value: judged + passed,
+      unit: `passed of ${cases.length} kinds of broken data, and of ${broken.length} over the wire`,
+    },
+    {
+      name: 'gate.wrong_verdicts.sound_data_passes',
+      value: sane.filter(Boolean).length,
+      unit: `of ${sane.length}`,
+    },
   ];
 }
 

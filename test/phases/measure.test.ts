@@ -70,6 +70,9 @@ describe('measure before', () => {
     expect((await checksOf(w))['metric error_rate']).toMatch(
       /^inconclusive: the newest value is 2\d minutes old/,
     );
+    w.metrics.value = (metric, id, t) => (now - t < 20 * 60_000 ? quiet(metric, id, t) : null);
+    await at(w, 'before');
+    expect((await checksOf(w))['metric error_rate']).toMatch(/^inconclusive: 20 of 60 points/);
     w.metrics.value = quiet;
     w.metrics.warning = 'one shard did not answer';
     await at(w, 'before');

@@ -23,7 +23,12 @@ type Monitor = z.infer<typeof monitorsSchema>[number];
 const downtimesSchema = z.object({
   data: z.array(
     z.object({
-      attributes: z.object({ groups: z.array(z.string()).nullish(), scope: z.string().nullish() }),
+      attributes: z.object({
+        groups: z.array(z.string()).nullish(),
+        scope: z.string().nullish(),
+        start: z.string().nullish(),
+        end: z.string().nullish(),
+      }),
     }),
   ),
 });
@@ -38,6 +43,7 @@ export async function firingAlerts(
   client: DatadogClient,
   site: string,
   clusters: readonly MetricCluster[],
+  now: number,
 ): Promise<Alert[]> {
   const names = clusterNames(clusters);
   const firing = (await allMonitors(client)).flatMap((monitor) => groupsOf(monitor, names));
@@ -49,7 +55,7 @@ export async function firingAlerts(
     name: monitor.name,
     cluster_id,
     state,
-    silenced: (downtimes.get(monitor.id) ?? []).some((downtime) => silences(downtime, group)),
+    silenced: (downtimes.get(monitor.id) ?? []).some((downtime) => silences(downtime, group, now)),
     link: `https://app.${site}/monitors/${monitor.id}`,
   }));
 }
@@ -87,7 +93,10 @@ async function downtimesOf(client: DatadogClient, monitor: number): Promise<Down
   return all;
 }
 
-function silences({ groups }: Downtime, group: string): boolean {
+/** An end that cannot be read has passed; without one it lasts. */
+function silences({ groups, start, end }: Downtime, group: string, now: number): boolean {
+  if (start && !(Date.parse(start) <= now)) return false;
+  if (end && !(Date.parse(end) > now)) return false;
   const own = new Set(tagsOf(group));
   // An empty list says nothing about this group, so it stays loud.
   return (groups ?? []).some(

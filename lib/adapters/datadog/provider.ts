@@ -28,6 +28,8 @@ export function createDatadog(options: DatadogOptions): MetricsProvider {
 
     query: (query) => queryTimeseries(client, query),
     alerts: (clusters) =>
-      clusters.length === 0 ? Promise.resolve([]) : firingAlerts(client, options.site, clusters),
+      clusters.length === 0
+        ? Promise.resolve([])
+        : firingAlerts(client, options.site, clusters, (options.now ?? Date.now)()),
   };
 }

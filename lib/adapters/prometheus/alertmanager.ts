@@ -53,7 +53,11 @@ export async function notifiedAlerts(alertmanager: Service, caller: Caller): Pro
   }));
 }
 
-/** @throws when it does not answer, or refuses our credentials */
+const statusSchema = z.object({ uptime: z.string(), cluster: z.object({ status: z.string() }) });
+
+/** @throws when it does not answer as an Alertmanager does, or refuses our credentials */
 export async function pingAlertmanager(alertmanager: Service, caller: Caller): Promise<void> {
-  await askAlertmanager(alertmanager, 'status', 'ask whether it answers', caller);
+  const what = 'ask whether it answers';
+  if (statusSchema.safeParse(await askAlertmanager(alertmanager, 'status', what, caller)).success) return;
+  throw new TerminalError(`Cannot ${what}: its status was expected (Alertmanager)`);
 }

@@ -340,7 +340,7 @@ describe('Datadog alerts', () => {
   const downtime = (groups: string[]) => ({
     type: 'downtime_match',
     id: 'd',
-    attributes: { groups, scope: 'x', start: 's', end: null },
+    attributes: { groups, scope: 'x', start: '2026-01-01T00:00:00Z', end: null },
   });
   const clusters = [cluster('a'), cluster('b', { cluster: 'eks-b' })];
 
@@ -387,6 +387,21 @@ describe('Datadog alerts', () => {
       ['1/cluster_name:b,host:x', false],
       ['2/cluster_name:a', true],
     ]);
+  });
+
+  it.each<[string, { start?: string; end?: string | null }, boolean]>([
+    ['lasts', { start: '2026-01-01T00:00:00Z', end: '2026-01-01T02:00:00Z' }, true],
+    ['has no end', { start: '2026-01-01T00:00:00Z', end: null }, true],
+    ['says nothing of its time', {}, true],
+    ['is over', { start: '2026-01-01T00:00:00Z', end: '2026-01-01T01:00:00Z' }, false],
+    ['has not begun', { start: '2026-01-01T01:00:01Z', end: null }, false],
+    ['has an end that cannot be read', { end: 'soon' }, false],
+  ])('a downtime that %s', async (_what, time, silenced) => {
+    datadog.next('GET', /v1\/monitor$/, { json: [monitor(1, { 'cluster_name:a': 'Alert' })] });
+    const match = { type: 'downtime_match', id: 'd', attributes: { groups: ['*'], scope: '*', ...time } };
+    datadog.next('GET', /downtime_matches$/, { json: { data: [match] } });
+    const now = () => Date.parse('2026-01-01T01:00:00Z');
+    expect(await provider({ now }).alerts(clusters)).toMatchObject([{ silenced }]);
   });
 
   it('does not believe what the monitor says about its own silence', async () => {

@@ -115,14 +115,17 @@ describe('an Alertmanager that does not tell', () => {
     await expect(ask()).rejects.toThrow(/Alertmanager/);
   });
 
-  it('is found out by a ping', async () => {
+  it.each<[string, FakeReply, RegExp]>([
+    ['it is down', { status: 502, text: 'bad gateway' }, /Alertmanager.*502/],
+    ['somebody else answers', { json: { status: 'success' } }, /its status was expected \(Alertmanager\)/],
+  ])('is found out by a ping: %s', async (_what, reply, says) => {
     const vector = { resultType: 'vector', result: [{ value: [1, '1'] }] };
     prometheus.next('POST', /query$/, { json: { status: 'success', data: vector } });
-    alertmanager.next('GET', /status$/, { status: 502, text: 'bad gateway' });
+    alertmanager.next('GET', /status$/, reply);
     const provider = createPrometheus({
       endpoints: [{ url: prometheus.url, alertmanager: { url: alertmanager.url } }],
       retry: { attempts: 1 },
     });
-    await expect(provider.ping()).rejects.toThrow(/Alertmanager.*502/);
+    await expect(provider.ping()).rejects.toThrow(says);
   });
 });
