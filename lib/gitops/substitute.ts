@@ -1,8 +1,9 @@
 import type { Node, ScalarNode } from './node.js';
 import { isScalar } from './node.js';
+import { transformed } from './substitute-functions.js';
 
 /**
- * Flux's post-build substitution (fluxcd/pkg/envsubst, a fork of drone/envsubst): only `${...}`, `$${` escapes.
+ * Flux's post-build substitution (fluxcd/pkg/envsubst, a fork of drone/envsubst): only `${...}`, `$$` escapes.
  * Read here with provenance: which part of the result comes from where.
  */
 export interface Scope {
@@ -67,12 +68,16 @@ export function readText(node: Node | undefined, scope: Scope | undefined, depth
     if (end > plain) parts.push({ kind: 'text', text: raw.slice(plain, end), start: plain, end });
   };
   while (at < raw.length) {
-    const open = raw.indexOf('${', at);
+    const open = raw.indexOf('$', at);
     if (open === -1) break;
-    if (raw[open - 1] === '$') {
-      flush(open - 1);
-      plain = open;
+    if (raw[open + 1] === '$') {
+      flush(open);
+      plain = open + 1;
       at = open + 2;
+      continue;
+    }
+    if (raw[open + 1] !== '{') {
+      at = open + 1;
       continue;
     }
     const close = closing(raw, open + 2);
@@ -121,7 +126,7 @@ function readExpression(
   const reading = found.kind === 'value' ? readText(found.node, found.scope, depth + 1) : undefined;
   if (reading) doubts.push(...reading.doubts);
   const value = reading?.text ?? '';
-  const fallback = /^(?::?[=\-?+])(.*)$/s.exec(rest);
+  const fallback = /^(?::[=\-?+]|=)(.*)$/s.exec(rest);
   if (match[1] === '#') {
     parts.push({ kind: 'computed', text: String(value.length), name });
   } else if (value !== '' && found.kind === 'value' && reading && (rest === '' || fallback)) {
@@ -141,32 +146,8 @@ function readExpression(
     parts.push({ kind: 'computed', text: '', name });
   } else {
     if (found.kind === 'missing') missing.push(name);
-    parts.push({ kind: 'computed', text: transformed(value, rest), name });
+    const text = transformed(value, rest);
+    if (text === undefined) doubts.push(`Flux fails on \${${body}}, or GUARD does not know it`);
+    parts.push({ kind: 'computed', text: text ?? '', name });
   }
-}
-
-/** The odd relatives. A `:` that is followed by no number leaves the value as it is: not a default. */
-function transformed(value: string, rest: string): string {
-  if (rest === '^^') return value.toUpperCase();
-  if (rest === ',,') return value.toLowerCase();
-  if (rest === '^') return value.slice(0, 1).toUpperCase() + value.slice(1);
-  if (rest === ',') return value.slice(0, 1).toLowerCase() + value.slice(1);
-  const cut = /^:(\d+)(?::(\d+))?$/.exec(rest);
-  if (cut) {
-    const from = Number(cut[1]);
-    return value.slice(from, cut[2] === undefined ? undefined : from + Number(cut[2]));
-  }
-  const replace = /^(\/\/?)([^/]*)\/(.*)$/s.exec(rest);
-  if (replace) {
-    return replace[1] === '//'
-      ? value.replaceAll(replace[2]!, replace[3]!)
-      : value.replace(replace[2]!, () => replace[3]!);
-  }
-  const trim = /^(##?|%%?)([^*?[]*)$/.exec(rest);
-  if (trim) {
-    const text = trim[2]!;
-    if (trim[1]!.startsWith('#')) return value.startsWith(text) ? value.slice(text.length) : value;
-    return text !== '' && value.endsWith(text) ? value.slice(0, -text.length) : value;
-  }
-  return value;
 }

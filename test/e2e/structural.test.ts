@@ -30,7 +30,7 @@ beforeAll(() => {
     writeFileSync(own, readFileSync(own, 'utf8').replace(/ {2}dependsOn:\n(?: {2,}[- ].*name.*\n)+/, ''));
     writeFileSync(
       join(tree, mesh(id)),
-      flux.replace('./components/istio', `./${SHARED}`).replace(/ {2}postBuild:[^]*/, ''),
+      flux.replace('./components/istio', `./${SHARED}`).replace(/ {2}postBuild:[\s\S]*/, ''),
     );
   }
 });
