@@ -3,10 +3,11 @@ import { withGenerated } from './generators.js';
 import type { MapNode, Node } from './node.js';
 import { get, isMap, itemsAt, textAt, textOf } from './node.js';
 import type { Patch } from './patch.js';
-import { applyPatch, inlineBody, matchesSelector } from './patch.js';
+import { applyPatch, inlineBody } from './patch.js';
 import type { Repository } from './repository.js';
 import type { Resource } from './resource.js';
 import { readResources, withDoubt, withNode } from './resource.js';
+import { matchesSelector } from './selector.js';
 import { baseOf, dirOf, joinPath, LIMITS } from './tree.js';
 
 const NAMES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
@@ -178,10 +179,33 @@ function transform(
     textAt(root, 'namePrefix'),
     textAt(root, 'nameSuffix'),
   );
+  resources = withMetadata(resources, 'labels', [
+    get(root, 'commonLabels'),
+    ...itemsAt(root, 'labels').map((entry) => get(entry, 'pairs')),
+  ]);
+  resources = withMetadata(resources, 'annotations', [get(root, 'commonAnnotations')]);
   for (const entry of itemsAt(root, 'patchesJson6902')) {
     for (const patch of patchesOf(repository, file, entry)) resources = applyPatch(resources, patch);
   }
   return replaced(file, root, resources);
+}
+
+/** Labels and annotations that later selectors see. */
+function withMetadata(
+  resources: readonly Resource[],
+  key: 'labels' | 'annotations',
+  given: readonly (Node | undefined)[],
+): readonly Resource[] {
+  const added = given.flatMap((one) => (isMap(one) ? [...one.entries] : []));
+  if (added.length === 0) return resources;
+  return resources.map((resource) => {
+    const metadata = get(resource.node, 'metadata');
+    const own = get(metadata, key);
+    const fields = new Map(isMap(metadata) ? metadata.entries : []);
+    fields.set(key, { kind: 'map', entries: new Map([...(isMap(own) ? own.entries : []), ...added]) });
+    const entries = new Map(resource.node.entries).set('metadata', { kind: 'map', entries: fields });
+    return withNode(resource, { ...resource.node, entries });
+  });
 }
 
 /** Flux's `targetNamespace`, `namePrefix`, `nameSuffix` work as kustomize's do. */
@@ -217,7 +241,7 @@ function replaced(file: string, root: MapNode, incoming: readonly Resource[]): r
         targets.length === 0 ||
         targets.some((target) => {
           const select = get(target, 'select');
-          return select === undefined || matchesSelector(resource, select);
+          return select === undefined || matchesSelector(resource, select) !== false;
         });
       return hit ? withDoubt(resource, `${file}: replacements may set it`) : resource;
     });

@@ -2,7 +2,8 @@ import { embedded } from './embedded.js';
 import type { ListNode, MapNode, Node } from './node.js';
 import { get, isList, isMap, isNull, isScalar, textAt } from './node.js';
 import type { Resource } from './resource.js';
-import { groupOf, withDoubt, withNode } from './resource.js';
+import { withDoubt, withNode } from './resource.js';
+import { matchesSelector } from './selector.js';
 
 /** A patch as kustomize takes it: strategic merge (a map) or JSON6902 (a list of operations). */
 export interface Patch {
@@ -41,7 +42,16 @@ function mapMatching(
 ): Resource[] {
   const result: Resource[] = [];
   for (const resource of resources) {
-    const made = matches(resource, patch) ? change(resource) : resource;
+    const hit = matches(resource, patch);
+    const made =
+      hit === undefined
+        ? withDoubt(
+            resource,
+            `the patch ${patch.where} has a target that cannot be read, and it may change this`,
+          )
+        : hit
+          ? change(resource)
+          : resource;
     if (made) result.push(made);
   }
   return result;
@@ -68,7 +78,7 @@ function mergeInto(resource: Resource, body: MapNode, patch: Patch): MapNode {
   return { ...merged, entries };
 }
 
-function matches(resource: Resource, patch: Patch): boolean {
+function matches(resource: Resource, patch: Patch): boolean | undefined {
   if (patch.target) return matchesSelector(resource, patch.target);
   if (!isMap(patch.body)) return true;
   const kind = textAt(patch.body, 'kind');
@@ -79,47 +89,6 @@ function matches(resource: Resource, patch: Patch): boolean {
   return resource.ids.some(
     (id) => id.name === name && (id.namespace ?? 'default') === (namespace ?? 'default'),
   );
-}
-
-/** kustomize's selector: fields are anchored regular expressions; names match any name it ever had. */
-export function matchesSelector(resource: Resource, target: Node): boolean {
-  const group = textAt(target, 'group');
-  const version = textAt(target, 'version');
-  const kind = textAt(target, 'kind');
-  const name = textAt(target, 'name');
-  const namespace = textAt(target, 'namespace');
-  if (group !== undefined && !anchored(group, groupOf(resource.apiVersion))) return false;
-  if (version !== undefined && !anchored(version, resource.apiVersion.replace(/^.*\//, ''))) return false;
-  if (kind !== undefined && !anchored(kind, resource.kind)) return false;
-  if (!resource.ids.some((id) => anchored(name, id.name) && anchored(namespace, id.namespace ?? ''))) {
-    return false;
-  }
-  return (
-    selects(textAt(target, 'labelSelector'), get(resource.node, 'metadata', 'labels')) &&
-    selects(textAt(target, 'annotationSelector'), get(resource.node, 'metadata', 'annotations'))
-  );
-}
-
-function anchored(pattern: string | undefined, text: string): boolean {
-  if (pattern === undefined || pattern === text) return true;
-  // A pattern with nested repetition could take exponential time; names never need one.
-  if (pattern.length > 200 || /[+*}]\)[+*{]/.test(pattern)) return false;
-  try {
-    return new RegExp(`^(?:${pattern})$`).test(text);
-  } catch {
-    return false;
-  }
-}
-
-function selects(selector: string | undefined, labels: Node | undefined): boolean {
-  if (selector === undefined) return true;
-  return selector.split(',').every((part) => {
-    const match = /^\s*([^=!\s]+)\s*(?:(!=|==?)\s*(\S*))?\s*$/.exec(part);
-    if (!match) return true;
-    const value = textAt(labels, match[1]!);
-    if (match[2] === undefined) return value !== undefined;
-    return match[2] === '!=' ? value !== match[3] : value === match[3];
-  });
 }
 
 /** JSON merge: maps are merged, null deletes, everything else is replaced and remembers what it replaced. */

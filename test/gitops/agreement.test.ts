@@ -4,27 +4,32 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
-import { planChange, resolveFleet } from '../../lib/gitops/plan.js';
+import { type Plan, planChange, resolveFleet } from '../../lib/gitops/plan.js';
 import { gitopsTarget } from '../../lib/targets/gitops.js';
 import { files, fleetOf, fluxKustomization, release } from '../support/gitops-trees.js';
+import { sceneOf } from '../support/kustomize-scenes.js';
+
+const istio = gitopsTarget('istio');
 
 const hasKubectl = spawnSync('kubectl', ['kustomize', '--help']).status === 0;
 const title = hasKubectl
   ? 'agrees with kubectl kustomize'
   : 'agrees with kubectl kustomize (skipped: kubectl is absent)';
 
-/** What kustomize itself makes of a folder, then Flux's substitution of plain `${NAME}`. */
-function render(tree: ReadonlyMap<string, string>, path: string, variables: Record<string, string>): string {
+/** What kustomize itself makes of a folder, then Flux's substitution of plain `${NAME}`; `undefined`: it fails. */
+function rendered(
+  tree: ReadonlyMap<string, string>,
+  path: string,
+  variables: Record<string, string> = {},
+): string | undefined {
   const dir = mkdtempSync(join(tmpdir(), 'guard-kustomize-'));
   try {
     for (const [name, text] of tree) {
       mkdirSync(dirname(join(dir, name)), { recursive: true });
       writeFileSync(join(dir, name), text);
     }
-    const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', join(dir, path)], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(stderr);
+    const { stdout, status } = spawnSync('kubectl', ['kustomize', join(dir, path)], { encoding: 'utf8' });
+    if (status !== 0) return undefined;
     const text = stdout.replace(/\$\{(\w+)\}/g, (_, name: string) => variables[name] ?? '');
     const found = parseAllDocuments(text)
       .map((document) => document.toJS())
@@ -34,6 +39,19 @@ function render(tree: ReadonlyMap<string, string>, path: string, variables: Reco
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** The same from GUARD's own resolution. */
+function resolved(tree: ReadonlyMap<string, string>): string {
+  const { hits } = resolveFleet(tree, fleetOf('a'), istio).get('a')!;
+  const deciding = hits.filter((hit) => hit.deciding);
+  return JSON.stringify(deciding.map((hit) => [hit.release, hit.value]).sort());
+}
+
+function edited(tree: ReadonlyMap<string, string>, plan: Plan): Map<string, string> {
+  const result = new Map(tree);
+  for (const file of plan.commits.flatMap((commit) => commit.files)) result.set(file.path, file.content!);
+  return result;
 }
 
 const OVERLAYS: Record<string, string> = {
@@ -84,26 +102,33 @@ spec: {chart: {spec: {version: 1.27.0}}}
       'component/kustomization.yaml',
       tree.get('component/kustomization.yaml')!.replace('../overlays/a/', ''),
     );
-    const ours = (text: ReadonlyMap<string, string>) =>
-      JSON.stringify(
-        resolveFleet(text, fleetOf('a'), gitopsTarget('istio'))
-          .get('a')!
-          .hits.filter((hit) => hit.deciding)
-          .map((hit) => [hit.release, hit.value])
-          .sort(),
-      );
-    expect(ours(tree)).toBe(render(tree, 'overlays/a', { V: '1.28.2' }));
-    const plan = planChange({
-      tree,
-      fleet: fleetOf('a'),
-      wave: new Map([['a', '1.29.0']]),
-      target: gitopsTarget('istio'),
-    });
+    expect(resolved(tree)).toBe(rendered(tree, 'overlays/a', { V: '1.28.2' }));
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target: istio });
     expect(plan.refused).toEqual([]);
-    const edited = new Map(tree);
-    for (const file of plan.commits.flatMap((commit) => commit.files)) edited.set(file.path, file.content!);
-    const after = render(edited, 'overlays/a', { V: '1.29.0' });
-    expect(ours(edited)).toBe(after);
-    expect([...after.matchAll(/\d+\.\d+\.\d+/g)].map(String)).toEqual(['1.29.0', '1.29.0']);
+    const after = rendered(edited(tree, plan), 'overlays/a', { V: '1.29.0' });
+    expect(resolved(edited(tree, plan))).toBe(after);
+    expect([...after!.matchAll(/\d+\.\d+\.\d+/g)].map(String)).toEqual(['1.29.0', '1.29.0']);
+  });
+
+  it('before and after the change: twenty generated trees', () => {
+    const counts = { compared: 0, moved: 0, fails: 0 };
+    for (let seed = 1; seed <= 20; seed++) {
+      const { tree, top } = sceneOf(seed);
+      const before = rendered(tree, top);
+      if (before === undefined) {
+        counts.fails++;
+        continue;
+      }
+      counts.compared++;
+      expect([seed, resolved(tree)]).toEqual([seed, before]);
+      const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.40.0']]), target: istio });
+      if (plan.refused.length > 0) continue;
+      counts.moved++;
+      const after = rendered(edited(tree, plan), top);
+      expect([seed, after]).toEqual([seed, before.replaceAll(/\d+\.\d+\.\d+/g, '1.40.0')]);
+    }
+    // Trees that kustomize itself fails on compare nothing; most must not be such.
+    expect(counts.compared).toBeGreaterThan(10);
+    expect(counts.moved).toBeGreaterThan(8);
   });
 });

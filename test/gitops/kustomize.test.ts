@@ -332,6 +332,42 @@ describe('Flux', () => {
   });
 });
 
+describe('selectors of patches', () => {
+  const to = (selector: string) =>
+    resolve({
+      ...root(
+        `patches:\n- target: {kind: HelmRelease, labelSelector: "${selector}"}\n  patch: |-\n    - {op: replace, path: /spec/chart/spec/version, value: 1.30.0}\n`,
+      ),
+      'base/kustomization.yaml': 'resources:\n- istiod.yaml\ncommonLabels: {tier: mesh}\n',
+    });
+
+  it.each([
+    'tier=mesh',
+    'tier == mesh',
+    'tier',
+    '!other',
+    'tier in (a, mesh)',
+    'tier notin (a, b), tier',
+    'other!=x',
+  ])('take what Kubernetes would: %s', (selector) => {
+    expect(to(selector).version).toBe('1.30.0');
+  });
+
+  it.each(['tier=other', 'other', '!tier', 'tier in (a)', 'tier notin (mesh)', 'tier,other', 'tier!=mesh'])(
+    'leave what Kubernetes would: %s',
+    (selector) => {
+      expect(to(selector).version).toBe('1.28.2');
+    },
+  );
+
+  it.each(['tier ~ mesh', 'tier in mesh', '= mesh'])('do not guess what cannot be read: %s', (selector) => {
+    expect(to(selector)).toMatchObject({
+      class: 'cannot-tell',
+      reason: expect.stringContaining('a target that cannot be read'),
+    });
+  });
+});
+
 describe('doubt is passed on', () => {
   it('from a Flux Kustomization that something unread may change, to what it applies', () => {
     const found = resolve({
