@@ -47,19 +47,25 @@ describe('deploy/cluster-rbac.yaml', () => {
 });
 
 describe('deploy/cluster-role.yaml', () => {
-  const tagged = ['!Ref', '!Sub', '!Equals'].map((tag) => ({ tag, resolve: (value: unknown) => value }));
-  const sequence = { tag: '!Equals', collection: 'seq' as const, resolve: (value: unknown) => value };
-  const template = parse(read('cluster-role.yaml'), {
-    customTags: [...tagged.slice(0, 2), sequence] as never,
-  });
+  /** What the tags hold, without the tags; `!If` as its three parts. */
+  const customTags = ['!Ref', '!Sub', '!GetAtt'].map((tag) => ({ tag, resolve: (value: string) => value }));
+  const sequences = ['!Equals', '!If', '!Not'].map((tag) => ({
+    tag,
+    collection: 'seq' as const,
+    resolve: (value: unknown) => value,
+  }));
+  const template = parse(read('cluster-role.yaml'), { customTags: [...customTags, ...sequences] as never });
   const role = template.Resources.Role.Properties;
 
   it('trusts only the functions that talk to clusters, with an ExternalId', () => {
     const [statement] = role.AssumeRolePolicyDocument.Statement;
     expect(statement.Condition.StringEquals).toEqual({ 'sts:ExternalId': 'ExternalId' });
-    const names = statement.Condition.ArnLike['aws:PrincipalArn'].map(
-      (arn: string) => /role\/Guard-(\w+)Role\*$/.exec(arn)?.[1],
-    );
+    const trusted: unknown[] = statement.Condition.ArnLike['aws:PrincipalArn'];
+    const names = trusted
+      .filter((arn) => typeof arn === 'string')
+      .map((arn) => /role\/Guard-(\w+)Role\*$/.exec(arn)?.[1]);
+    expect(JSON.parse(JSON.stringify(trusted.at(-1)))).toEqual(['WithPeople', 'AlsoTrusted', 'AWS::NoValue']);
+    expect(trusted).toHaveLength(names.length + 1);
     const clusters = Object.entries(HANDLERS).filter(([, { needs }]) => needs.includes('clusters'));
     expect(names.sort()).toEqual(clusters.map(([name]) => name).sort());
   });
@@ -68,6 +74,17 @@ describe('deploy/cluster-role.yaml', () => {
     expect(role.Policies).toHaveLength(1);
     expect(role.Policies[0].PolicyDocument.Statement).toEqual([
       expect.objectContaining({ Action: 'eks:DescribeCluster' }),
+    ]);
+  });
+
+  it('makes the access entry after the role that it names', () => {
+    const { PrincipalArn } = Object.values<{ Properties: { PrincipalArn: unknown } }>(
+      template.Resources['Fn::ForEach::Access'][2],
+    )[0]!.Properties;
+    expect(JSON.parse(JSON.stringify(PrincipalArn))).toEqual([
+      'WithRole',
+      'Role.Arn',
+      'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${RoleName}',
     ]);
   });
 
