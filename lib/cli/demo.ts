@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { parseRegistry } from '../config/registry-format.js';
 import { UsageError } from '../domain/errors.js';
 import { type Outcome, rolloutKey } from '../domain/rollout.js';
@@ -80,7 +79,10 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
     : ACTS;
 
   // Only now: the engine and the simulation take a moment to load.
-  const { startLocalFleet } = await import('../simulation/fleet.js');
+  const [{ startLocalFleet }, { readScenario }] = await Promise.all([
+    import('../simulation/fleet.js'),
+    import('../simulation/read-scenario.js'),
+  ]);
   const startedAt = Date.now();
   const show = createShow(io, { quiet: options.json === true });
   const fleet = await startLocalFleet({
@@ -88,7 +90,7 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
     configText: read(`${EXAMPLES}guard.yaml`),
     tree: own ? resolve(io.cwd, options.tree!) : `${EXAMPLES}fleet`,
     scenario: options.scenario
-      ? (parse(read(resolve(io.cwd, options.scenario))) as Scenario)
+      ? readScenario(resolve(io.cwd, options.scenario), options.scenario, clusters)
       : demoScenario(own),
     people: options.interactive !== true,
     ownThread: true,

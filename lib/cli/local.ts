@@ -2,14 +2,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { ENV } from '../config/names.js';
 import { parseRegistry } from '../config/registry-format.js';
 import { UsageError } from '../domain/errors.js';
 import { localAws } from '../local/environment.js';
 import { readTemplate } from '../local/template.js';
 import type { LocalFleet } from '../simulation/fleet.js';
-import type { Scenario } from '../simulation/scenario.js';
 import { guarded } from './errors.js';
 import type { Io } from './io.js';
 
@@ -61,7 +59,10 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
   if (!existsSync(config)) throw new UsageError(`${options.config}: no such configuration file`);
   if (options.template && options.config)
     throw new UsageError('--template brings the configuration that was deployed: leave --config out');
-  const { ACCOUNT, REGION, startLocalFleet } = await import('../simulation/fleet.js');
+  const [{ ACCOUNT, REGION, startLocalFleet }, { readScenario }] = await Promise.all([
+    import('../simulation/fleet.js'),
+    import('../simulation/read-scenario.js'),
+  ]);
   const deployed = options.template
     ? readTemplate(resolve(io.cwd, options.template), { account: ACCOUNT, region: REGION })
     : undefined;
@@ -69,16 +70,17 @@ async function local(options: LocalOptions, io: Io): Promise<void> {
   const kept = dataDir ? keptPorts(dataDir) : {};
   const folder = dataDir ?? resolve(io.cwd, '.guard');
   mkdirSync(folder, { recursive: true });
+  const clusters = parseRegistry(
+    readFileSync(file, 'utf8'),
+    options.clusters ?? 'examples/clusters.json',
+    '2026-06-01T00:00:00Z',
+  );
   const fleet = await startLocalFleet({
-    clusters: parseRegistry(
-      readFileSync(file, 'utf8'),
-      options.clusters ?? 'examples/clusters.json',
-      '2026-06-01T00:00:00Z',
-    ),
+    clusters,
     ...(deployed ?? { configText: readFileSync(config, 'utf8') }),
     tree: options.tree ? resolve(io.cwd, options.tree) : `${EXAMPLES}fleet`,
     scenario: options.scenario
-      ? (parse(readFileSync(resolve(io.cwd, options.scenario), 'utf8')) as Scenario)
+      ? readScenario(resolve(io.cwd, options.scenario), options.scenario, clusters)
       : { seed: 7 },
     people: options.people === true,
     ownBatches: options.clusters !== undefined,

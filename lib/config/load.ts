@@ -45,7 +45,8 @@ export function settingsFor(
   return settings;
 }
 
-function parseYaml(text: string, file: string): unknown {
+/** @throws UsageError with file and line of what is no YAML */
+export function parseYaml(text: string, file: string): unknown {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0) {
@@ -58,7 +59,8 @@ function parseYaml(text: string, file: string): unknown {
   return document.toJS();
 }
 
-function fail(file: string, problems: readonly string[]): never {
+/** One line for each problem. @throws UsageError */
+export function fail(file: string, problems: readonly string[]): never {
   throw new UsageError(problems.map((problem) => `${file}: ${problem}`).join('\n'), {
     context: { file, problems: problems.length },
   });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { UsageError } from '../domain/errors.js';
 
 /** Who wrote a commit. */
 export interface Person {
@@ -78,6 +79,8 @@ const LEFT_OUT = new Set(['.git', 'node_modules']);
 
 /** A folder's text files by path with `/`. What is not UTF-8 is left out: the simulated Git keeps text only. */
 export function readTree(directory: string): Map<string, string> {
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`${directory}: no such folder, so no GitOps tree`);
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const files = new Map<string, string>();
   const visit = (folder: string): void => {
