@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeIssues } from '../config/describe-issues.js';
 import { configSchema } from '../config/schema.js';
 import { UsageError } from '../domain/errors.js';
 import type { RecordingHeader } from './recording.js';
@@ -38,12 +39,16 @@ type Validation = z.infer<typeof configSchema>['validation'];
 /** @throws UsageError. `undefined` gives the default policy. */
 export function parsePolicy(raw: unknown, file = 'policy'): Policy {
   const parsed = policySchema.safeParse(raw ?? {});
-  const issue = parsed.error?.issues[0];
-  if (issue) throw new UsageError(`${file}: ${issue.path.join('.') || 'policy'}: ${issue.message}`);
-  const validation = configSchema.shape.validation.safeParse(parsed.data!.validation ?? {});
-  const wrong = validation.error?.issues[0];
-  if (wrong) throw new UsageError(`${file}: validation.${wrong.path.join('.')}: ${wrong.message}`);
-  return { validation: validation.data!, overrides: parsed.data!.metrics };
+  if (parsed.error) throw refusal(`${file}: `, parsed.error, policySchema);
+  const validation = configSchema.shape.validation.safeParse(parsed.data.validation ?? {});
+  if (validation.error)
+    throw refusal(`${file}: validation.`, validation.error, configSchema.shape.validation);
+  return { validation: validation.data, overrides: parsed.data.metrics };
+}
+
+/** One line: the first thing that is wrong, and what is allowed. */
+function refusal(where: string, error: z.ZodError, schema: z.ZodType): UsageError {
+  return new UsageError(`${where}${describeIssues(error, schema)[0]}`);
 }
 
 /** A recording's metric as it is judged. */

@@ -42,7 +42,8 @@ async function replay(
       results.push(await replayRecording(file, createInterface({ input: stream, crlfDelay: 1000 }), policy));
       if (!options.json) io.out(lineOf(results[results.length - 1]!));
     } catch (error) {
-      io.err(messageOf(error).startsWith(file) ? messageOf(error) : `${file}: ${messageOf(error)}`);
+      const said = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : messageOf(error);
+      io.err(said.startsWith(file) ? said : `${file}: ${said}`);
       io.exit(error instanceof UsageError ? EXIT.usage : EXIT.failed);
     } finally {
       stream.destroy();
@@ -59,7 +60,8 @@ async function readPolicy(file: string | undefined, io: Io): Promise<Policy> {
     return parsePolicy(parse(await readFile(resolve(io.cwd, file), 'utf8')), file);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${file}: ${messageOf(error).split('\n')[0]}`);
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UsageError(`${file}: ${missing ? 'no such file' : messageOf(error).split('\n')[0]}`);
   }
 }
 

@@ -155,7 +155,15 @@ describe('replayRecording', () => {
 
 describe('parsePolicy', () => {
   it.each([
-    [{ thresholds: {} }, 'p.yaml: policy: Unrecognized key: "thresholds"'],
+    [{ thresholds: {} }, 'p.yaml: thresholds: unknown key. Allowed here: validation, metrics'],
+    [
+      { validation: { soak_period_minute: 5 } },
+      "p.yaml: validation.soak_period_minute: unknown key; did you mean 'soak_period_minutes'?",
+    ],
+    [
+      { metrics: { a: { increase_percentage: 5 } } },
+      "p.yaml: metrics.a.increase_percentage: unknown key; did you mean 'increase_percent'?",
+    ],
     [{ validation: { soak_period_minutes: 'an hour' } }, 'p.yaml: validation.soak_period_minutes'],
     [{ metrics: { a: { maximum: -1 } } }, 'p.yaml: metrics.a.maximum'],
   ])('refuses %j', (raw, message) => expect(() => parsePolicy(raw, 'p.yaml')).toThrow(message));
