@@ -4,7 +4,8 @@ import { type Policy, policyMetrics, policySettings, type ReplayedMetric } from 
 import { parseHeader, parseLine, type RecordingHeader, type RecordingLine } from './recording.js';
 import type { Point, SoakJudgement } from './soak.js';
 import { prepareBaseline } from './soak-baseline.js';
-import { advanceSoak, createSoak, type Soak } from './soak-engine.js';
+import { advanceSoak, createSoak } from './soak-engine.js';
+import type { Soak } from './soak-tracks.js';
 import { concludeSoak } from './soak-verdict.js';
 
 /** What a policy would have decided about one recorded rollout, and when. */

@@ -1,7 +1,9 @@
 import { normalQuantile } from './normal.js';
-import { fitNoise, median, middle, type Noise } from './robust.js';
+import { fitNoise, median, type Noise } from './robust.js';
 import { isUsable, type Series } from './series.js';
 import type { SoakInput, SoakMetric } from './soak.js';
+import { controlMovement, dayShape, movementOf } from './soak-expected.js';
+import { byCluster, type Grid, gridLength, gridOf } from './soak-grid.js';
 
 export type BaselineInput = Pick<
   SoakInput,
@@ -60,8 +62,6 @@ const FEW = 10;
 const FULL = 60;
 /** Chance that a healthy rollout is failed by the sequential test, by design. */
 const ALPHA = 0.0001;
-const LONGEST = 4000;
-const DAY_MS = 86_400_000;
 
 export function prepareBaseline(input: BaselineInput): PreparedBaseline {
   const problem = problemOf(input);
@@ -177,53 +177,6 @@ function lazily(cluster: ClusterBaseline, make: () => Noise | undefined): Cluste
   };
 }
 
-/** Logarithm of a value around the cluster's own normal; a zero baseline without a floor knows only "doubled". */
-export function movementOf(cluster: ClusterBaseline, value: number): number {
-  if (cluster.zero && cluster.shift === 0) return Number.isNaN(value) ? value : value === 0 ? 0 : Math.LN2;
-  return Math.log(value + cluster.shift) - cluster.center;
-}
-
-interface Grid {
-  /** One value a minute (interval), oldest first, the last one just before the change; NaN: none. */
-  readonly values: Float64Array;
-  readonly requests: Float64Array;
-}
-
-function gridLength(input: BaselineInput): number {
-  let earliest = input.startedAt;
-  for (const series of input.baseline) {
-    for (const point of series.points) if (point.t < earliest) earliest = point.t;
-  }
-  return Math.min(LONGEST, Math.ceil((input.startedAt - earliest) / input.settings.intervalMs));
-}
-
-function gridOf(
-  series: readonly Series[],
-  requests: readonly Series[],
-  startedAt: number,
-  intervalMs: number,
-  length: number,
-): Grid {
-  const values = new Float64Array(length).fill(Number.NaN);
-  const volumes = new Float64Array(length).fill(Number.NaN);
-  const at = (t: number) => length + Math.floor((t - startedAt) / intervalMs);
-  for (const { points } of requests) {
-    for (const point of points) {
-      const i = at(point.t);
-      if (i >= 0 && i < length && isUsable(point.value)) volumes[i] = point.value;
-    }
-  }
-  for (const { points } of series) {
-    for (const point of points) {
-      const i = at(point.t);
-      if (i < 0 || i >= length || !isUsable(point.value)) continue;
-      values[i] = point.value;
-      if (isUsable(point.requests)) volumes[i] = point.requests;
-    }
-  }
-  return { values, requests: volumes };
-}
-
 function describe(
   cluster_id: string,
   metric: SoakMetric,
@@ -286,73 +239,4 @@ function countsOf(grid: Grid): ClusterBaseline['counts'] {
   });
   const excess = Math.max(0, pearson / points - 1);
   return { errors, requests, overdispersion: excess / Math.max(1e-9, (requests / points) * rate) };
-}
-
-/** Median of the controls' logarithms around their own centers; NaN where fewer than two were measured. */
-function controlMovement(
-  control: readonly ClusterBaseline[],
-  grids: ReadonlyMap<string, Grid>,
-  length: number,
-): Float64Array {
-  const movement = new Float64Array(length).fill(Number.NaN);
-  const usable = control.filter((cluster) => !cluster.problem);
-  const rows = usable.map((cluster) => grids.get(cluster.cluster_id)!.values);
-  const row = new Float64Array(usable.length);
-  for (let i = 0; i < length; i++) {
-    let n = 0;
-    for (let k = 0; k < usable.length; k++) {
-      const value = movementOf(usable[k]!, rows[k]![i]!);
-      if (!Number.isNaN(value)) row[n++] = value;
-    }
-    if (n >= 2) movement[i] = middle(row.subarray(0, n));
-  }
-  return movement;
-}
-
-/**
- * What the clock alone would do: the median over earlier days of the movement around that day's own level,
- * for the baseline's minutes (first `length`) and the soak's.
- */
-function dayShape(
-  input: BaselineInput,
-  series: readonly Series[],
-  cluster: ClusterBaseline,
-  length: number,
-): Float64Array | undefined {
-  const { intervalMs, maximumMs } = input.settings;
-  const day = Math.round(DAY_MS / intervalMs);
-  const total = length + Math.ceil(maximumMs / intervalMs) + 1;
-  const days = new Map<number, Float64Array>();
-  for (const { points } of series) {
-    for (const point of points) {
-      if (point.t >= input.startedAt || !isUsable(point.value)) continue;
-      const at = Math.floor((point.t - input.startedAt) / intervalMs) + length;
-      const back = Math.max(1, Math.ceil(-at / day));
-      const i = at + back * day;
-      if (i < 0 || i >= total) continue;
-      let row = days.get(back);
-      if (!row) {
-        row = new Float64Array(total).fill(Number.NaN);
-        days.set(back, row);
-      }
-      row[i] = Math.log(point.value + cluster.shift);
-    }
-  }
-  if (days.size === 0) return undefined;
-  const rows = [...days.values()].map((row) => {
-    const own = median(row.subarray(0, length));
-    const level = Number.isNaN(own) ? cluster.center : own;
-    return row.map((value) => value - level);
-  });
-  return new Float64Array(total).map((_, i) => median(rows.map((row) => row[i]!)));
-}
-
-function byCluster(series: readonly Series[]): Map<string, Series[]> {
-  const map = new Map<string, Series[]>();
-  for (const one of series) {
-    const list = map.get(one.cluster_id);
-    if (list) list.push(one);
-    else map.set(one.cluster_id, [one]);
-  }
-  return map;
 }

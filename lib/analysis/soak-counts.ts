@@ -1,4 +1,4 @@
-import type { Finding, MetricTrack, Soak, Track } from './soak-engine.js';
+import type { Finding, MetricTrack, Soak, Track } from './soak-tracks.js';
 
 /** Failures of a share: errors among requests, compared with what the baseline and the controls lead to expect. */
 const SHORTEST = 2;

@@ -1,4 +1,4 @@
-import type { Soak, Track } from './soak-engine.js';
+import type { Soak, Track } from './soak-tracks.js';
 
 /** Share of the intervals that must have a value; idle clusters lose some, and more says that something lies. */
 const COVERAGE = 0.7;

@@ -1,14 +1,8 @@
 import { benjaminiHochberg, rankTest } from './rank-test.js';
 import { median } from './robust.js';
-import {
-  badness,
-  describeWindow,
-  type Finding,
-  type MetricTrack,
-  type Soak,
-  sharedShift,
-  type Track,
-} from './soak-engine.js';
+import { sharedShift } from './soak-controls.js';
+import { describeWindow } from './soak-rules.js';
+import { badness, type Finding, type MetricTrack, type Soak, type Track } from './soak-tracks.js';
 
 /** Share of false findings among the findings of the final judgement. */
 const Q = 0.05;

@@ -2,8 +2,8 @@ import type { EvidenceItem } from '../domain/evidence.js';
 import { type Verdict, worst } from '../domain/verdict.js';
 import type { SoakJudgement } from './soak.js';
 import { requestsMissing, trackProblem } from './soak-coverage.js';
-import type { Finding, Soak, Track } from './soak-engine.js';
 import { finalFindings } from './soak-final.js';
+import type { Finding, Soak, Track } from './soak-tracks.js';
 
 interface Trouble {
   readonly cluster_id: string;
