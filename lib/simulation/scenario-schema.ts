@@ -32,6 +32,7 @@ const METRICS = [
 const cluster = z.strictObject({
   kubernetesVersion: z.string().optional(),
   nativeSidecars: z.boolean().optional(),
+  ambient: z.boolean().optional(),
   unreachable: always,
   roleRefused: z.boolean().optional(),
   externalId: z.string().optional(),
