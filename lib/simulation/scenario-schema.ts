@@ -89,6 +89,7 @@ const cluster = z.strictObject({
   webhookExpired: always,
   webhookNoEndpoint: always,
   crdMissing: texts.optional(),
+  ambient: z.boolean().optional(),
   latestImage: z.boolean().optional(),
   restarts: count.optional(),
   restartsAfter: z.strictObject({ workload: z.string(), count, ...byVersion }).optional(),
