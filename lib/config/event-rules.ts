@@ -8,6 +8,8 @@ export interface EventRule {
   readonly pattern: EventPattern;
   /** Name of the handler, as in `lambdas/`. */
   readonly handler: string;
+  /** The topic's subscribers get it as it is, without GUARD's own channels, and whether or not those work. */
+  readonly people?: true;
 }
 
 /** Every key must match; a list matches when one of its members does. Objects go into `detail`. */
@@ -48,6 +50,7 @@ export function eventRules(stateMachineArn: string): readonly EventRule[] {
         detail: { stateMachineArn: [stateMachineArn], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
       },
       handler: 'Sweep',
+      people: true,
     },
     {
       name: 'gate-opened',
@@ -55,6 +58,7 @@ export function eventRules(stateMachineArn: string): readonly EventRule[] {
       bus: 'guard',
       pattern: { source: ['guard'], 'detail-type': ['Gate Opened'] },
       handler: 'Notify',
+      people: true,
     },
     {
       name: 'rollback-opened',
@@ -66,6 +70,7 @@ export function eventRules(stateMachineArn: string): readonly EventRule[] {
         detail: { what: ['rollback-opened'] },
       },
       handler: 'Notify',
+      people: true,
     },
     {
       name: 'rollout-ended',
@@ -73,6 +78,7 @@ export function eventRules(stateMachineArn: string): readonly EventRule[] {
       bus: 'guard',
       pattern: { source: ['guard'], 'detail-type': ['Rollout Ended'] },
       handler: 'Notify',
+      people: true,
     },
   ];
 }

@@ -62,8 +62,7 @@ export class GuardBus extends Construct {
         });
         const retries = { retryAttempts: 185, maxEventAge: KEEP_TRYING, deadLetterQueue: lost.queue };
         made.addTarget(new targets.LambdaFunction(fn.lambda, retries));
-        // People may also subscribe by themselves, without GUARD's own channels.
-        if (name === 'Notify') made.addTarget(new targets.SnsTopic(alerts.topic, retries));
+        if (rule.people) made.addTarget(new targets.SnsTopic(alerts.topic, retries));
       }
     }
   }

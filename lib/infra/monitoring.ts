@@ -37,16 +37,13 @@ export class Monitoring extends Construct {
       runbook: 'rollout-unsafe',
     });
     alerts.alarm(this, 'ExecutionFailed', {
-      metric: new cloudwatch.MathExpression({
-        expression: 'failed + timedOut',
-        usingMetrics: {
-          failed: rollouts.metricFailed({ period: FIVE_MINUTES }),
-          timedOut: rollouts.metricTimedOut({ period: FIVE_MINUTES }),
-        },
-        period: FIVE_MINUTES,
-        label: 'executions that broke off',
-      }),
+      metric: rollouts.metricFailed({ period: FIVE_MINUTES }),
       means: 'A rollout broke off with an error of its own; the sweep has settled it or will.',
+      runbook: 'execution-failed',
+    });
+    alerts.alarm(this, 'ExecutionTimedOut', {
+      metric: rollouts.metricTimedOut({ period: FIVE_MINUTES }),
+      means: 'A rollout has taken longer than an execution may; the sweep has settled it or will.',
       runbook: 'execution-failed',
     });
     alerts.alarm(this, 'SweepFailing', {

@@ -1,5 +1,4 @@
 import { Duration, Stack, TimeZone } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import * as targets from 'aws-cdk-lib/aws-scheduler-targets';
@@ -94,19 +93,17 @@ export class Schedules extends Construct {
     rollouts.grantStartExecution(starter);
     acceptMachine(starter);
     // An express execution that fails is no event, and for Scheduler it was started well.
-    alerts.alarm(this, 'WaveNotStarted', {
-      metric: new cloudwatch.MathExpression({
-        expression: 'failed + timedOut',
-        usingMetrics: {
-          failed: starter.metricFailed({ period: FIVE_MINUTES }),
-          timedOut: starter.metricTimedOut({ period: FIVE_MINUTES }),
-        },
-        period: FIVE_MINUTES,
-        label: 'waves that were not started',
-      }),
-      means: 'A wave of the configuration was due, and its rollout could not be started.',
-      runbook: 'wave-not-started',
-    });
+    const metrics = {
+      WaveNotStarted: starter.metricFailed({ period: FIVE_MINUTES }),
+      WaveTimedOut: starter.metricTimedOut({ period: FIVE_MINUTES }),
+    };
+    for (const [id, metric] of Object.entries(metrics)) {
+      alerts.alarm(this, id, {
+        metric,
+        means: 'A wave of the configuration was due, and its rollout could not be started.',
+        runbook: 'wave-not-started',
+      });
+    }
     return starter;
   }
 }

@@ -15,12 +15,6 @@ interface TableProps {
 }
 
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
-const OPERATIONS = [
-  dynamodb.Operation.GET_ITEM,
-  dynamodb.Operation.PUT_ITEM,
-  dynamodb.Operation.UPDATE_ITEM,
-  dynamodb.Operation.QUERY,
-];
 
 /** A table of lib/config/tables.ts: on demand, encrypted, restorable to any second of the last 35 days. */
 abstract class GuardTable extends Construct {
@@ -47,13 +41,19 @@ abstract class GuardTable extends Construct {
       deletionProtection: stage.keepData,
       removalPolicy: stage.keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
-    alerts.alarm(this, 'Throttled', {
-      metric: this.#throttled(),
-      means: `DynamoDB refuses requests to ${tableName}: more than it takes, or a hot key.`,
-      runbook: 'table-throttled',
-      threshold: 10,
-      periods: 3,
-    });
+    // One alarm each: a sum of metrics has no value at a time at which one of them has none.
+    for (const [id, what] of [
+      ['ReadsThrottled', 'reads of'],
+      ['WritesThrottled', 'writes to'],
+    ] as const) {
+      alerts.alarm(this, id, {
+        metric: this.#throttled(id === 'ReadsThrottled' ? 'ReadThrottleEvents' : 'WriteThrottleEvents'),
+        means: `DynamoDB refuses ${what} ${tableName}: more than it takes, or a hot key.`,
+        runbook: 'table-throttled',
+        threshold: 10,
+        periods: 3,
+      });
+    }
   }
 
   protected allow(fn: GuardFunction, actions: readonly string[], variable: string): void {
@@ -64,12 +64,8 @@ abstract class GuardTable extends Construct {
     fn.setEnvironment(variable, this.table.tableName);
   }
 
-  #throttled(): cloudwatch.IMetric {
-    return this.table.metricThrottledRequestsForOperations({
-      operations: OPERATIONS,
-      period: FIVE_MINUTES,
-      label: 'throttled requests',
-    });
+  #throttled(name: 'ReadThrottleEvents' | 'WriteThrottleEvents'): cloudwatch.IMetric {
+    return this.table.metric(name, { statistic: 'Sum', period: FIVE_MINUTES });
   }
 }
 

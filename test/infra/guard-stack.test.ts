@@ -198,8 +198,8 @@ describe('alarms', () => {
 
   it('are raised when a wave could not be started, where there are waves', () => {
     const of = (from: typeof resources) =>
-      ofType(from, 'AWS::CloudWatch::Alarm').filter(([id]) => id.includes('WaveNotStarted'));
-    expect(of(resources)).toHaveLength(1);
+      ofType(from, 'AWS::CloudWatch::Alarm').filter(([id]) => /Wave(NotStarted|TimedOut)/.test(id));
+    expect(of(resources)).toHaveLength(2);
     expect(of(small)).toHaveLength(0);
   });
 });
@@ -214,6 +214,17 @@ describe('events', () => {
       expect(found?.[1].EventPattern['detail-type']).toEqual(rule.pattern['detail-type']);
       expect(found?.[1].Targets[0].Arn['Fn::GetAtt'][0]).toMatch(new RegExp(`^${rule.handler}Function`));
     }
+  });
+
+  it('tells the subscribers of the topic of gates, rollbacks, ends, and executions that broke off', () => {
+    const told = ofType(resources, 'AWS::Events::Rule')
+      .filter(([, { Targets }]) =>
+        Targets.some(({ Arn }: { Arn: { Ref?: string } }) => Arn.Ref?.startsWith('AlertsTopic')),
+      )
+      .map(([, { Name }]) => Name);
+    expect(told.sort()).toEqual(
+      ['execution-ended', 'gate-opened', 'rollback-opened', 'rollout-ended'].map((name) => `guard-${name}`),
+    );
   });
 
   it('keeps an archive of its own events only', () => {

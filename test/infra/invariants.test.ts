@@ -161,6 +161,13 @@ describe('logs, data at rest, alarms', () => {
     }
   });
 
+  it('adds up no metrics in an alarm: the sum is missing when one of them is', () => {
+    const alarms = ofType(resources, 'AWS::CloudWatch::Alarm');
+    expect(alarms.length).toBeGreaterThan(15);
+    for (const [id, { Metrics, MetricName }] of alarms)
+      expect([id, Metrics, !MetricName]).toEqual([id, undefined, false]);
+  });
+
   it('tells someone with every alarm, and says what no data means', () => {
     for (const [, alarm] of ofType(resources, 'AWS::CloudWatch::Alarm')) {
       expect(alarm.AlarmActions).toHaveLength(1);
