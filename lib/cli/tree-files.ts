@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { RefusedError, UsageError } from '../domain/errors.js';
+import { isManifestFile } from '../domain/manifest-files.js';
 import { LIMITS } from '../gitops/tree.js';
 
 export interface LoadedTree {
@@ -11,7 +12,6 @@ export interface LoadedTree {
   readonly left: string[];
 }
 
-const TEXT = /\.(?:ya?ml|json|env|properties)$|^Kustomization$/;
 const SKIPPED = new Set(['.git', 'node_modules', '.terraform']);
 
 /**
@@ -37,7 +37,7 @@ export function loadTree(dir: string, shown = dir): LoadedTree {
       const stat = lstatSync(full);
       if (stat.isSymbolicLink()) left.push(checkLink(root, path));
       else if (stat.isDirectory()) visit(path);
-      else if (stat.isFile() && TEXT.test(name)) {
+      else if (stat.isFile() && isManifestFile(name)) {
         if (stat.size > LIMITS.fileCharacters) {
           throw new RefusedError(
             `${path} has ${Math.round(stat.size / 1e6)} MB: more than the ${LIMITS.fileCharacters / 1e6} MB that a manifest may have; move it out of the tree`,

@@ -12,7 +12,7 @@ import { Repository } from './repository.js';
 import type { Scope } from './substitute.js';
 import type { TargetGitops } from './target.js';
 import type { Token } from './token.js';
-import { locate, scalarToken } from './token.js';
+import { lastKey, locate, otherUse, scalarToken } from './token.js';
 import type { Tree } from './tree.js';
 import { LIMITS } from './tree.js';
 import { type LocatedUpdate, locateUpdates, type SpecUpdate } from './upgrade-spec.js';
@@ -204,9 +204,8 @@ function judge(place: Place, document: SourceDocument, target: TargetGitops, to:
   const broken = document.errors.find((error) => error.at <= origin.end && origin.source === document);
   if (broken)
     return skip(`stands behind a fault of the YAML (${broken.message}), so its place is not certain`, true);
-  const others = token.shared?.aliases.filter((at) => !/^(?:version|tag)$/.test(String(at.segment))) ?? [];
-  if (others.length > 0)
-    return skip(`carries the anchor &${token.shared?.name}, which other places use`, true);
+  const other = otherUse(place.role === 'variable' ? { ...token, variables: [lastKey(token.path)] } : token);
+  if (other) return skip(`is the anchor &${token.shared?.name}, which also sets ${other}`, true);
   if (place.onlyIf !== undefined && !sameNumber(token.text, place.onlyIf))
     return skip('is another number than the chart and stays');
   const shape = shapeOf(token.text);

@@ -70,10 +70,12 @@ function hubItems(
   cluster: string,
 ): { view: RootView; items: readonly Item[] }[] {
   return hubs(repository).flatMap((view) => {
+    // What a hub applies elsewhere is not its own, wherever its files are.
+    if (view.root === root) return [];
     const items = view.spokes
       .filter(
         (spoke) =>
-          isUnder(spoke.path, root) ||
+          (spoke.path !== undefined && isUnder(spoke.path, root)) ||
           spoke.names.some((name) => name === cluster || name === `${cluster}-kubeconfig`),
       )
       .map((spoke) => spoke.item);

@@ -46,7 +46,8 @@ export interface Spoke {
   readonly item: Item;
   /** Text that may name the cluster: namespace, secret, path. */
   readonly names: readonly string[];
-  readonly path: string;
+  /** The folder that is applied there as a whole. */
+  readonly path: string | undefined;
 }
 
 /** Walks a cluster's Flux root: Kustomizations, the folders they name, and the Kustomizations in those. */
@@ -207,7 +208,11 @@ class Walker {
         const names = [remote, resource.namespace, flux?.namespace, flux?.name].filter(
           (name) => name !== undefined,
         );
-        this.spokes.push({ item, names, path: flux ? (this.rawPath(flux) ?? '') : this.root });
+        this.spokes.push({
+          item,
+          names,
+          path: elsewhere === undefined || !flux ? undefined : this.rawPath(flux),
+        });
         continue;
       }
       this.items.push(item);

@@ -1,7 +1,6 @@
 import type { Hit, HitClass } from './hit.js';
-import { formatPath } from './node.js';
 import type { Change, PlanRequest } from './plan-contract.js';
-import { textFor } from './token.js';
+import { otherUse, textFor } from './token.js';
 import { sameNumber, spellLike } from './version-text.js';
 
 /** Turns one deciding place into its edit, or says why it cannot be one. `undefined`: it is right already. */
@@ -27,9 +26,9 @@ export function changeOf(
     const hint = 'write the new digest by hand in the same commit, or drop the digest';
     return { reason: `${where}: ${hit.frozen}`, hint };
   }
-  const lent = token.shared?.aliases.find((at) => !/^(?:version|tag)$/.test(String(at.segment)));
-  if (lent) {
-    const reason = `${where} carries the anchor &${token.shared?.name}, which also sets ${formatPath(lent)}`;
+  const other = otherUse(token);
+  if (other) {
+    const reason = `${where} is the anchor &${token.shared?.name}, which also sets ${other}`;
     return { reason, hint: 'write the two values apart first' };
   }
   const text = textFor(token, wanted);

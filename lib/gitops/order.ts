@@ -1,9 +1,11 @@
 import { compareVersions, parseVersion } from '../domain/version.js';
 import { dependencyGaps } from './depends-on.js';
+import type { Context } from './flux.js';
 import type { Hit } from './hit.js';
 import { get, textAt } from './node.js';
 import type { PlanRequest } from './plan-contract.js';
 import type { Resolution } from './resolve.js';
+import type { Resource } from './resource.js';
 import type { TargetGitops } from './target.js';
 
 /** What the change itself cannot make right, and a reader of the merge request must know. */
@@ -18,6 +20,7 @@ export function orderWarnings(request: PlanRequest, before: ReadonlyMap<string, 
     const charts = (before.get(id)?.hits ?? []).filter((hit) => hit.role === 'chart' && hit.deciding);
     for (const text of [
       ...stepWarnings(charts, to),
+      ...suspendWarnings(charts),
       ...(request.addDependsOn ? [] : dependencyWarnings(before.get(id))),
       ...crdWarnings(charts, to, request.target),
     ]) {
@@ -42,6 +45,20 @@ function stepWarnings(charts: readonly Hit[], to: string): string[] {
   return steps > 1
     ? [`${from.major}.${from.minor} to ${target.major}.${target.minor} skips a minor version`]
     : [];
+}
+
+/** What Flux does not reconcile stays where it is, whatever Git says. */
+function suspendWarnings(charts: readonly Hit[]): string[] {
+  return charts.flatMap((hit) => {
+    const suspended = (resource: Resource) => textAt(resource.node, 'spec', 'suspend') === 'true';
+    if (suspended(hit.item.resource))
+      return [`${hit.release} (${hit.item.resource.file}) is suspended, so Flux will not upgrade it`];
+    for (let at: Context | undefined = hit.item.context; at?.flux; at = at.parent) {
+      if (suspended(at.flux))
+        return [`Kustomization ${at.flux.name} (${at.flux.file}) is suspended, so Flux will not apply this`];
+    }
+    return [];
+  });
 }
 
 function dependencyWarnings(resolution: Resolution | undefined): string[] {

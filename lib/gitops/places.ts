@@ -42,8 +42,8 @@ export function placesIn(
     const items = kind === 'List' ? itemsAt(root, 'items') : itemsAt(root, 'spec', 'resources');
     return items.flatMap((item) => placesIn(item, target, file, urls, depth + 1));
   }
-  const own = target.resources.find((one) => one.kind === kind && one.group === group);
-  if (own) return placeAt(root, own.path, 'resource');
+  const own = target.resources.filter((one) => one.kind === kind && one.group === group);
+  if (own.length > 0) return own.flatMap((one) => placeAt(root, one.path, 'resource'));
   if (kind !== undefined && WORKLOADS.test(kind)) return imagePlaces(root, target);
   return [];
 }

@@ -13,7 +13,8 @@ export function readPlainYaml(source: Source, base: PathLink | undefined): Node 
   try {
     return new PlainReader(source).document(base);
   } catch (error) {
-    if (error === OTHER) return undefined;
+    // A line of megabytes is too much for a regular expression, and no manifest.
+    if (error === OTHER || error instanceof RangeError) return undefined;
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import type { Item, RootView } from './flux.js';
 import { scopeFor } from './flux-scope.js';
 import { chain, type Hit, hitOf } from './hit.js';
 import type { Match } from './match.js';
-import { get, isNull, itemsAt, pathOf } from './node.js';
+import { get, isNull, isScalar, itemsAt, pathOf, textAt } from './node.js';
 import { readText } from './substitute.js';
 import type { TargetGitops } from './target.js';
 import { type FoundValue, readValues, type ValueReading } from './values.js';
@@ -22,6 +22,7 @@ export function releaseHits(item: Item, match: Match, view: RootView, target: Ta
   for (const { path, found } of readings) {
     for (const tag of found) hits.push(...tagHits(item, match, path, tag, chart, target));
   }
+  hits.push(...renderedTags(item, match, chart, target));
   // Whoever writes the tag inline has said it; a file that comes before it in the order cannot change it.
   const settled = readings.some(({ found }) => found.length > 0);
   const doubted = readings.find(({ doubt, overInline }) => doubt !== undefined && (overInline || !settled));
@@ -52,6 +53,20 @@ function tagHits(
     ...(tag.byTargetPath ? {} : { override: { item, keys: ['spec', 'values', ...path] } }),
     ...(frozen ? { frozen } : {}),
   });
+}
+
+/** Images that `postRenderers` replace after Helm: the target's own, or any that follows the chart's number. */
+function renderedTags(item: Item, match: Match, chart: string, target: TargetGitops): Hit[] {
+  return itemsAt(item.resource.node, 'spec', 'postRenderers')
+    .flatMap((one) => itemsAt(one, 'kustomize', 'images'))
+    .flatMap((image): Hit[] => {
+      const tag = get(image, 'newTag');
+      if (!isScalar(tag) || tag.text === '') return [];
+      const name = (textAt(image, 'newName') ?? textAt(image, 'name') ?? '').replace(/^[^/]*\.[^/]*\//, '');
+      const value = readText(tag, scopeFor(item.resource, item.context)).text;
+      if (!target.images.includes(name) && !sameNumber(value, chart)) return [];
+      return chain(item, match.component, 'tag', tag);
+    });
 }
 
 /**

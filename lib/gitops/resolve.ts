@@ -88,10 +88,10 @@ export function hitsIn(view: RootView, items: readonly Item[], target: TargetGit
         });
       continue;
     }
-    const own = target.resources.find(
+    const all = target.resources.filter(
       (one) => one.kind === kind && one.group === groupOf(item.resource.apiVersion),
     );
-    if (own) {
+    for (const own of all) {
       const node = get(item.resource.node, ...own.path);
       if (node)
         found.push({

@@ -113,6 +113,24 @@ export function scalarToken(node: ScalarNode, from = 0, to = node.text.length): 
   };
 }
 
+/** The last key of a path as `formatPath` writes it; empty after an index. */
+export function lastKey(path: string): string {
+  return /(?:^|[.>])((?:\\.|[^.\\>])+)$/.exec(path)?.[1] ?? '';
+}
+
+/**
+ * What else an anchor sets that is no version: the place that carries it, or one that an alias lends it to.
+ * Anchors that are kept for aliases alone (`x-versions`) set nothing of their own.
+ */
+export function otherUse(token: Token): string | undefined {
+  if (!token.shared || token.shared.aliases.length === 0) return undefined;
+  const own = lastKey(token.path);
+  const named = (key: string) => /version|tag|^value$|^semver$/i.test(key) || token.variables.includes(key);
+  if (!named(own) && !token.path.startsWith('x-')) return token.path;
+  const lent = token.shared.aliases.find((at) => !/^(?:version|tag)$/.test(String(at.segment)));
+  return lent && formatPath(lent);
+}
+
 /** The token's new text so that the value that is read becomes `value`; `undefined` when it cannot. */
 export function textFor(token: Token, value: string): string | undefined {
   if (!value.startsWith(token.prefix) || !value.endsWith(token.suffix)) return undefined;

@@ -1,6 +1,6 @@
 /** GitLab, narrowed to what GUARD does. It has no method that merges: GUARD never merges. */
 export interface GitHost {
-  /** Every YAML file at a commit. Cached by commit. `ref`: a branch or a SHA. */
+  /** Every manifest at a commit. Cached by commit. `ref`: a branch or a SHA. */
   snapshot(project: string, ref: string): Promise<GitSnapshot>;
   /** Find or create: the branch with exactly these commits on `base`, and its one open merge request. */
   propose(project: string, proposal: Proposal): Promise<MergeRequest>;
@@ -18,7 +18,7 @@ export interface GitHost {
 
 export interface GitSnapshot {
   readonly sha: string;
-  /** Path to exact text. Other than YAML files are not read. */
+  /** Path to exact text, of the files that `isManifestFile` names. */
   readonly files: ReadonlyMap<string, string>;
 }
 

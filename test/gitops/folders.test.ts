@@ -181,9 +181,34 @@ describe('what a plan refuses to touch', () => {
       wave,
       target,
     });
-    expect(plan.refused[0]?.reason).toContain(
-      'carries the anchor &v, which also sets spec.values.kiali.image',
+    expect(plan.refused[0]?.reason).toContain('is the anchor &v, which also sets spec.values.kiali.image');
+  });
+
+  it('is an anchor that stands where no version does', () => {
+    const text = release('istiod', 'istiod', '*v').replace(
+      '  name: istiod\n',
+      '  name: istiod\n  annotations: {note: &v 1.28.2}\n',
     );
+    const plan = planChange({
+      tree: files({ 'clusters/a/x.yaml': text }),
+      fleet: fleetOf('a'),
+      wave,
+      target,
+    });
+    expect(plan.refused[0]?.reason).toContain('is the anchor &v, which also sets metadata.annotations.note');
+  });
+
+  it('is not an anchor that stands for the versions alone', () => {
+    const text = `kind: List\nx-versions:\n  istio: &v 1.28.2\nitems:\n${['istiod', 'base']
+      .map((chart) => `- ${release(chart, chart, '*v').trimEnd().replaceAll('\n', '\n  ')}\n`)
+      .join('')}`;
+    const plan = planChange({
+      tree: files({ 'clusters/a/x.yaml': text }),
+      fleet: fleetOf('a'),
+      wave,
+      target,
+    });
+    expect([plan.refused, plan.edits.map((edit) => edit.path)]).toEqual([[], ['x-versions.istio']]);
   });
 
   it('is a CRD URL that other clusters use too', () => {

@@ -268,6 +268,58 @@ describe('Flux', () => {
     expect([found.get('spoke-1')?.version, found.get('hub')?.version]).toEqual(['1.28.2', undefined]);
   });
 
+  it('does the same for a release with a kubeConfig of its own in the folder of the hub', () => {
+    const spoke = release(
+      'istiod',
+      'istiod',
+      '1.28.2',
+      '  kubeConfig: {secretRef: {name: spoke-1-kubeconfig}}\n',
+    );
+    const tree = files({
+      'hub/flux-system/gotk-sync.yaml': fluxKustomization('flux-system', 'hub'),
+      'hub/spoke.yaml': spoke,
+    });
+    const fleet = [{ cluster_id: 'spoke-1' }, { cluster_id: 'hub', flux_path: 'hub' }];
+    const plan = planChange({ tree, fleet, wave: new Map([['spoke-1', '1.29.0']]), target });
+    expect([plan.refused, plan.edits.length]).toEqual([[], 1]);
+    expect(resolveFleet(tree, fleet, target).get('hub')?.version).toBeUndefined();
+  });
+
+  it('moves every place of a resource that sets the tag itself', () => {
+    const tree = files({
+      'clusters/a/operator.yaml':
+        'apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {name: io}\nspec:\n  tag: 1.28.2\n  values: {global: {tag: 1.28.2}, pilot: {tag: 1.28.2-distroless}}\n',
+    });
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
+    expect(plan.edits.map((edit) => [edit.path, edit.to])).toEqual([
+      ['spec.tag', '1.29.0'],
+      ['spec.values.global.tag', '1.29.0'],
+      ['spec.values.pilot.tag', '1.29.0-distroless'],
+    ]);
+  });
+
+  it('moves an image tag that postRenderers set after Helm', () => {
+    const images = '[{name: docker.io/istio/pilot, newTag: 1.28.2}, {name: other/thing, newTag: 3.1.0}]';
+    const more = `  postRenderers:\n  - kustomize:\n      images: ${images}\n`;
+    const tree = files({ 'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2', more) });
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
+    expect(plan.edits.map((edit) => edit.path)).toEqual([
+      'spec.chart.spec.version',
+      'spec.postRenderers[0].kustomize.images[0].newTag',
+    ]);
+  });
+
+  it('says what is suspended: Flux will not upgrade it', () => {
+    const tree = files({
+      'clusters/a/istio.yaml': fluxKustomization('istio', 'infra', '  suspend: true\n'),
+      'infra/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
+      'clusters/a/base.yaml': release('istio-base', 'base', '1.28.2', '  suspend: true\n'),
+    });
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
+    expect(plan.warnings.join()).toContain('istio-base (clusters/a/base.yaml) is suspended');
+    expect(plan.warnings.join()).toContain('Kustomization istio (clusters/a/istio.yaml) is suspended');
+  });
+
   it('refuses an edit that would also move another chart through the same variable', () => {
     const tree = files({
       'clusters/a/istio.yaml': fluxKustomization(

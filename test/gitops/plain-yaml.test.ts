@@ -109,6 +109,12 @@ describe('plain YAML is read without the library', () => {
   });
 });
 
+it('a line of megabytes is left to the library, and breaks nothing', () => {
+  const [document] = splitDocuments('x', `a: ${'b c '.repeat(2_000_000)}d\n`);
+  expect(readPlainYaml(document!, undefined)).toBeUndefined();
+  expect(document!.errors).toEqual([]);
+});
+
 (hasCorpus ? it : it.skip)('plain YAML of real repositories is read as the library reads it', () => {
   let read = 0;
   for (const [path, text] of corpusFiles()) read += compare(path, text);

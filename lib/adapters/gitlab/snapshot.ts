@@ -3,15 +3,16 @@ import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { z } from 'zod';
 import { GuardError, RetryableError, TerminalError } from '../../domain/errors.js';
+import { isManifestFile } from '../../domain/manifest-files.js';
 import type { GitSnapshot } from '../../ports/git-host.js';
 import type { GitlabClient } from './client.js';
 
 export interface SnapshotOptions {
   /** Trees kept in memory. Default 4. */
   readonly cacheSize?: number;
-  /** All YAML of one tree. Default 128 MiB. */
+  /** All manifests of one tree. Default 128 MiB. */
   readonly maxBytes?: number;
-  /** All of an unpacked archive, YAML or not. Default 1 GiB. */
+  /** All of an unpacked archive, manifests or not. Default 1 GiB. */
   readonly maxUnpackedBytes?: number;
 }
 
@@ -61,7 +62,7 @@ async function load(client: GitlabClient, project: string, sha: string, options:
   return { sha, files: await unpack(archive as unknown as Buffer, `${project}@${sha}`, options) };
 }
 
-/** YAML files of a gzipped tar, without its top folder. A file that is not UTF-8 is left out: it cannot be edited byte for byte. */
+/** Manifests of a gzipped tar, without its top folder. A file that is not UTF-8 is left out: it cannot be edited byte for byte. */
 export async function unpack(
   archive: Buffer,
   what: string,
@@ -85,7 +86,7 @@ export async function unpack(
     for await (const entry of extract) {
       const { name, type } = entry.header;
       const path = name.replace(/^(\.\/)?[^/]+\//, '');
-      if (type !== 'file' || !/\.ya?ml$|(?:^|\/)Kustomization$/i.test(path)) {
+      if (type !== 'file' || !isManifestFile(path)) {
         entry.resume();
         continue;
       }

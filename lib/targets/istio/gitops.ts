@@ -1,5 +1,8 @@
 import type { TargetGitops } from '../../gitops/target.js';
 
+const ISTIO_OPERATOR = { kind: 'IstioOperator', group: 'install.istio.io', plane: 'control' } as const;
+const SAIL_ISTIO = { kind: 'Istio', group: 'sailoperator.io', plane: 'control' } as const;
+
 /** Istio's charts (external-apis E2): the chart's version is Istio's version. Order: base, istiod, cni, ztunnel, gateways. */
 export const istioGitops: TargetGitops = {
   name: 'istio',
@@ -32,8 +35,11 @@ export const istioGitops: TargetGitops = {
   ],
   tags: 'always',
   resources: [
-    { kind: 'IstioOperator', group: 'install.istio.io', path: ['spec', 'tag'], plane: 'control' },
-    { kind: 'Istio', group: 'sailoperator.io', path: ['spec', 'version'], plane: 'control' },
+    { ...ISTIO_OPERATOR, path: ['spec', 'tag'] },
+    { ...ISTIO_OPERATOR, path: ['spec', 'values', 'global', 'tag'] },
+    { ...ISTIO_OPERATOR, path: ['spec', 'values', 'pilot', 'tag'] },
+    { ...SAIL_ISTIO, path: ['spec', 'version'] },
+    { ...SAIL_ISTIO, path: ['spec', 'values', 'global', 'tag'] },
     { kind: 'IstioCNI', group: 'sailoperator.io', path: ['spec', 'version'], plane: 'control' },
     { kind: 'ZTunnel', group: 'sailoperator.io', path: ['spec', 'version'], plane: 'data' },
   ],

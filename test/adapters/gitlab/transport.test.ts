@@ -83,16 +83,19 @@ describe('snapshot', () => {
     expect([...(await unpack(await archive(files, 's'), 'p@s')).keys()]).toEqual(['a.yaml']);
   });
 
-  it('reads kustomization files by each of their names, and nothing that is no YAML', async () => {
+  it('reads kustomization files by each of their names, and nothing that no generator reads', async () => {
     const files = new Map<string, string | Buffer>([
       ['a/Kustomization', 'resources: []'],
       ['a/kustomization.yml', 'resources: []'],
       ['a/NotKustomization', 'x'],
+      ['a/versions.env', 'V=1'],
+      ['a/chart.tgz', 'x'],
       ['a/script.sh', 'x'],
     ]);
     expect([...(await unpack(await archive(files, 's'), 'p@s')).keys()]).toEqual([
       'a/Kustomization',
       'a/kustomization.yml',
+      'a/versions.env',
     ]);
   });
 
