@@ -89,7 +89,6 @@ const cluster = z.strictObject({
   webhookExpired: always,
   webhookNoEndpoint: always,
   crdMissing: texts.optional(),
-  ambient: z.boolean().optional(),
   latestImage: z.boolean().optional(),
   restarts: count.optional(),
   restartsAfter: z.strictObject({ workload: z.string(), count, ...byVersion }).optional(),
