@@ -216,6 +216,10 @@ class Walker {
         continue;
       }
       this.items.push(item);
+      if (resource.kind === 'ResourceSet')
+        this.notes.push(
+          `${resource.file}: ResourceSet ${resource.name} makes objects from templates, which are not followed`,
+        );
       if (resource.kind === 'ConfigMap' || resource.kind === 'Secret') this.configs.add(item);
       else if (/^(?:GitRepository|OCIRepository|Bucket|ExternalArtifact)$/.test(resource.kind)) {
         this.sources.set(`${resource.kind}/${resource.name}`, item);

@@ -77,6 +77,8 @@ export function chain(
   return hits;
 }
 
+const PINNED = 'it is pinned by a digest, and the digest of the new version cannot be known here';
+
 export function hitOf(
   item: Item,
   component: TargetComponent,
@@ -90,6 +92,7 @@ export function hitOf(
   const scope = scopeFor(resource, holder.context);
   const located = locate(node, scope);
   const origin = isScalar(node) ? node.origin : undefined;
+  const frozen = options.frozen ?? (shapeOf(located.reading.text) === 'digest' ? PINNED : undefined);
   const via = [...holder.context.via, ...resource.via, resource.file];
   const base = {
     component: component.chart,
@@ -106,7 +109,7 @@ export function hitOf(
     holder,
     primary: component.primary === true,
     ...(options.override ? { override: options.override } : {}),
-    ...(options.frozen ? { frozen: options.frozen } : {}),
+    ...(frozen ? { frozen } : {}),
     ...(located.token ? { token: located.token } : {}),
   };
   if (!deciding)

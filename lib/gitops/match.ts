@@ -92,11 +92,11 @@ function matchReference(
 /** Flux: digest wins over semver wins over tag. */
 function referenceKeys(holder: Item): { keys: readonly string[]; frozen?: string } {
   const ref = get(holder.resource.node, 'spec', 'ref');
-  if (get(ref, 'digest')) {
+  if (textAt(ref, 'digest')) {
     const frozen = 'it is pinned by a digest, and the digest of the new version cannot be known here';
-    return { keys: ['spec', 'ref', get(ref, 'tag') ? 'tag' : 'digest'], frozen };
+    return { keys: ['spec', 'ref', textAt(ref, 'tag') ? 'tag' : 'digest'], frozen };
   }
-  return { keys: ['spec', 'ref', get(ref, 'semver') ? 'semver' : 'tag'] };
+  return { keys: ['spec', 'ref', textAt(ref, 'semver') ? 'semver' : 'tag'] };
 }
 
 export function proves(target: TargetGitops, url: string | undefined, names: readonly string[]): boolean {

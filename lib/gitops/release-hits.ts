@@ -6,7 +6,7 @@ import { get, isNull, isScalar, itemsAt, pathOf, textAt } from './node.js';
 import { readText } from './substitute.js';
 import type { TargetGitops } from './target.js';
 import { type FoundValue, readValues, type ValueReading } from './values.js';
-import { sameNumber, shapeOf } from './version-text.js';
+import { sameNumber } from './version-text.js';
 
 /** The places of one release: its chart's version, and image tags in its values. */
 export function releaseHits(item: Item, match: Match, view: RootView, target: TargetGitops): Hit[] {
@@ -43,15 +43,10 @@ function tagHits(
   const value = reading.text;
   if (isNull(tag.node) || (value === '' && reading.doubts.length === 0)) return [];
   if (target.tags === 'when-equal' && !sameNumber(value.replace(/@.*$/, ''), chart)) return [];
-  const frozen =
-    shapeOf(value) === 'digest'
-      ? 'it is pinned by a digest, and the digest of the new version cannot be known here'
-      : undefined;
   return chain(item, match.component, 'tag', tag.node, {
     holder: tag.item,
     // Inline values win over whole values files, but not over a single value by `targetPath`.
     ...(tag.byTargetPath ? {} : { override: { item, keys: ['spec', 'values', ...path] } }),
-    ...(frozen ? { frozen } : {}),
   });
 }
 

@@ -55,12 +55,14 @@ function summarize(
     return { hits, class: bad.class, reason, notes };
   }
   const primary = primaryOf(deciding, target);
-  const other = deciding.find((hit) => !sameNumber(hit.value, primary.value));
+  const plain = (value: string) => value.replace(/@sha256:.*$/, '');
+  const version = plain(primary.value);
+  const other = deciding.find((hit) => !sameNumber(plain(hit.value), version));
   if (other) {
     const reason = `${primary.release} is at ${primary.value}, but ${other.release} (${other.file}) is at ${other.value}; bring them to one version first`;
     return { hits, class: primary.class, reason, notes };
   }
-  return { version: primary.value, hits, class: primary.class, notes };
+  return { version, hits, class: primary.class, notes };
 }
 
 function absent(notes: readonly string[], target: TargetGitops): string {

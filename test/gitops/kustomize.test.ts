@@ -285,6 +285,27 @@ describe('Flux', () => {
     expect(resolveFleet(tree, fleet, target).get('hub')?.version).toBeUndefined();
   });
 
+  it.each([
+    ['"1.28.2@sha256:00ff"', 'it is pinned by a digest'],
+    ["'>=1.28.0 <1.29.0'", 'is a range'],
+  ])('does not write over %s', (version, reason) => {
+    const tree = files({ 'clusters/a/istiod.yaml': release('istiod', 'istiod', version) });
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
+    expect([plan.edits, plan.refused.length]).toEqual([[], 1]);
+    expect(plan.refused[0]?.reason).toContain(reason);
+  });
+
+  it('says that a ResourceSet may hide what it looks for', () => {
+    const found = resolve({
+      'clusters/a/set.yaml':
+        'apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: mesh}\nspec: {resources: []}\n',
+    });
+    expect(found).toMatchObject({
+      class: 'cannot-tell',
+      reason: expect.stringContaining('ResourceSet mesh'),
+    });
+  });
+
   it('moves every place of a resource that sets the tag itself', () => {
     const tree = files({
       'clusters/a/operator.yaml':

@@ -4,6 +4,7 @@ import { bumpFiles } from '../../lib/gitops/bump.js';
 import { type Plan, planChange } from '../../lib/gitops/plan.js';
 import { gitopsTarget } from '../../lib/targets/gitops.js';
 import { fleetOf, literalTree, release, variableTree } from '../support/gitops-trees.js';
+import { sceneOf } from '../support/kustomize-scenes.js';
 
 const target = gitopsTarget('istio');
 const version = fc
@@ -69,6 +70,32 @@ describe('for any tree', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('the same below layers of kustomizations and patches: what is between the edits stays, and a second plan is empty', () => {
+    let planned = 0;
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000_000 }), (seed) => {
+        const { tree } = sceneOf(seed);
+        const request = { fleet: fleetOf('a'), wave: waveTo(['a'], '1.40.0'), target };
+        const plan = planChange({ ...request, tree });
+        if (plan.refused.length > 0) {
+          expect([plan.edits, plan.commits]).toEqual([[], []]);
+          return;
+        }
+        planned++;
+        const after = apply(tree, plan);
+        for (const [path, text] of after) {
+          const pieces = text.split('1.40.0').map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+          expect(pieces.length - 1).toBe(plan.edits.filter((edit) => edit.file === path).length);
+          expect(tree.get(path)).toMatch(new RegExp(`^${pieces.join('\\d+\\.\\d+\\.\\d+')}$`));
+        }
+        const again = planChange({ ...request, tree: after });
+        expect([again.edits, again.refused, again.diff]).toEqual([[], [], '']);
+      }),
+      { numRuns: 150 },
+    );
+    expect(planned).toBeGreaterThan(75);
   });
 
   it('going there and back is the identity', () => {
