@@ -196,7 +196,7 @@ async function lookAtMetrics(config: Config, secrets: Secrets): Promise<string> 
     return `both keys are good at ${config.datadog.api_url ?? config.datadog.site}`;
   const { endpoints } = config.prometheus;
   const managers = endpoints.filter(({ alertmanager }) => alertmanager).length;
-  return `${endpoints.length} of ${endpoints.length} answer, and ${managers} Alertmanagers`;
+  return `${endpoints.length} endpoints and ${managers} Alertmanagers answer`;
 }
 
 /** Without a token it must be refused, by the handler itself. */
