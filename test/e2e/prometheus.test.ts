@@ -74,10 +74,10 @@ describe('a rollout that is measured by Prometheus, over every wire', () => {
   });
 });
 
+/** Every kind of broken data is in test/phases/wrong-verdicts.test.ts; here is what a rollout makes of some. */
 describe('Prometheus, before anything is changed', () => {
   it.each<[string, PrometheusRule, RegExp, RegExp]>([
     ['it has no series', { kind: 'empty', metric: 'latency_p99' }, /no data/, /inconclusive/],
-    ['its values are no numbers', { kind: 'nan', metric: 'proxy_memory' }, /no data/, /inconclusive/],
     [
       'it answers in part, with a warning',
       { kind: 'partial', cluster: API, path: '/api/v1/query_range' },
@@ -85,14 +85,6 @@ describe('Prometheus, before anything is changed', () => {
       /inconclusive/,
     ],
     ['it stopped scraping', { kind: 'stale' }, /old|no data/, /inconclusive/],
-    [
-      'it refuses to carry out a query',
-      { kind: 'status', code: 422, path: '/api/v1/query_range' },
-      /422/,
-      /errored/,
-    ],
-    ['a proxy answers in its place', { kind: 'page' }, /not whole JSON/, /errored/],
-    ['it succeeds without data', { kind: 'no-data' }, /expected/, /errored/],
     ['its Alertmanager does not answer', { kind: 'status', code: 503, path: '/api/v2/' }, /503/, /errored/],
   ])('%s: the batch halts after its hold, without a merge request', async (_what, rule, says, verdict) => {
     const fleet = await startFleet(withRules(rule));
