@@ -77,7 +77,7 @@ export async function ofMeasure({
   ports,
 }: PhaseCall<MeasureInput, StepResult>): Promise<MetricSample[]> {
   if (input.stage !== 'soak' || output.next === 'again') return [];
-  const { pk, sk } = { pk: journalKeys.rollout(input.rollout), sk: journalKeys.judgement };
+  const { pk, sk } = { pk: journalKeys.rollout(input.rollout), sk: journalKeys.judgement(input.direction) };
   const [rollout, [judgement]] = await Promise.all([
     ports.journal.rollout(input.rollout),
     ports.journal.records(pk, sk),

@@ -62,7 +62,11 @@ function failed(soak: Soak, findings: readonly Finding[]): SoakJudgement {
     const finding = findings.find((one) => one.cluster_id === cluster_id);
     return finding
       ? { cluster_id, verdict: 'failed' as Verdict, reason: sentence(soak, finding) }
-      : { cluster_id, verdict: 'inconclusive' as Verdict };
+      : {
+          cluster_id,
+          verdict: 'inconclusive' as Verdict,
+          reason: `not soaked to the end: ${findings[0]!.cluster_id} failed first`,
+        };
   });
   return {
     verdict: worst(perCluster.map((one) => one.verdict)),
@@ -147,6 +151,8 @@ function evidenceOf(soak: Soak, findings: readonly Finding[], troubles: readonly
   const { startedAt, settings, metrics } = soak.prepared.input;
   const items: EvidenceItem[] = findings.map((finding) => ({
     label: `${finding.metric} of ${finding.cluster_id}`,
+    cluster_id: finding.cluster_id,
+    metric: finding.metric,
     value: rounded(finding.value),
     baseline: rounded(finding.expected / finding.controlFactor),
     control: rounded(finding.expected),
@@ -155,7 +161,8 @@ function evidenceOf(soak: Soak, findings: readonly Finding[], troubles: readonly
     unit: metrics.find((one) => one.name === finding.metric)!.unit,
     at: new Date(startedAt + finding.at * settings.intervalMs).toISOString(),
   }));
-  for (const trouble of troubles) items.push({ label: trouble.text, value: null });
+  for (const trouble of troubles)
+    items.push({ label: trouble.text, cluster_id: trouble.cluster_id, value: null });
   // What was seen although nothing is wrong: the worst cluster of every metric.
   for (const metric of soak.metrics) {
     const spec = metric.baseline.metric;
@@ -168,7 +175,9 @@ function evidenceOf(soak: Soak, findings: readonly Finding[], troubles: readonly
     if (!seen) continue;
     const moved = mean(metric.movement);
     items.push({
-      label: `${spec.name} of ${seen.track.cluster.cluster_id} (highest against its baseline)`,
+      label: `${spec.name} of ${seen.track.cluster.cluster_id}`,
+      cluster_id: seen.track.cluster.cluster_id,
+      metric: spec.name,
       value: rounded(seen.value),
       baseline: rounded(seen.track.cluster.level),
       control: Number.isNaN(moved) ? null : rounded(seen.track.cluster.level * Math.exp(moved)),
@@ -177,6 +186,7 @@ function evidenceOf(soak: Soak, findings: readonly Finding[], troubles: readonly
           ? (spec.maximum ?? `+${spec.grossPercent} %`)
           : `+${spec.increasePercent} %`,
       unit: spec.unit,
+      at: new Date(startedAt + Math.max(0, soak.length - 1) * settings.intervalMs).toISOString(),
     });
   }
   return items.slice(0, MAX_EVIDENCE);

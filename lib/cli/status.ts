@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { EvidenceItem } from '../domain/evidence.js';
 import { type Rollout, splitBatch } from '../domain/rollout.js';
 import type { Journal } from '../ports/journal.js';
 import { journalKeys } from '../ports/journal-keys.js';
@@ -8,6 +7,7 @@ import { guarded } from './errors.js';
 import { formatOption } from './format-option.js';
 import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
+import { failedChecks, judgementLines, readJudgements, readReports } from './status-evidence.js';
 import { table } from './table.js';
 
 const WATCH_MS = 2_000;
@@ -20,13 +20,6 @@ export interface Progress {
     message: string;
     notes?: readonly string[];
   }[];
-}
-
-interface Judgement {
-  readonly at: string;
-  readonly verdict: string;
-  readonly reason: string;
-  readonly evidence: readonly EvidenceItem[];
 }
 
 /** `guard status`: what is going on, cluster by cluster, and the evidence of the last judgement. */
@@ -77,17 +70,22 @@ async function statusText(
     return { text: `no rollout of ${target} is known for batch '${batch}'`, ended };
   }
   const ended = latest.outcome !== undefined;
-  const [progress, judgement] = await Promise.all([
+  const [progress, judgements, reports] = await Promise.all([
     readProgress(latest, on.journal),
-    readJudgement(latest, on.journal),
+    readJudgements(latest, on.journal),
+    readReports(latest, on.journal),
   ]);
   const earlier = rollouts.slice(0, -1);
   if (format === 'json')
-    return { text: JSON.stringify({ rollout: latest, progress, judgement, earlier }, null, 2), ended };
+    return {
+      text: JSON.stringify({ rollout: latest, progress, judgements, reports, earlier }, null, 2),
+      ended,
+    };
   const parts = [
     describeRollout(latest),
     await clusterLines(latest, progress, on),
-    judgementLines(judgement),
+    failedChecks(reports),
+    ...judgements.map(judgementLines),
   ];
   return { text: parts.filter(Boolean).join('\n\n'), ended };
 }
@@ -160,34 +158,8 @@ async function clusterLines(rollout: Rollout, progress: Progress | undefined, on
   );
 }
 
-function judgementLines(judgement: Judgement | undefined): string {
-  if (!judgement) return '';
-  const rows = judgement.evidence.map((item) => [
-    item.label,
-    text(item.value),
-    text(item.baseline),
-    text(item.control),
-    text(item.limit),
-    item.at ?? '-',
-  ]);
-  const head = `last measurement ${judgement.at}: ${judgement.verdict}: ${judgement.reason}`;
-  return rows.length === 0
-    ? head
-    : `${head}\n${table(['EVIDENCE', 'VALUE', 'BASELINE', 'CONTROL', 'LIMIT', 'AT'], rows)}`;
-}
-
-function text(value: number | string | null | undefined): string {
-  if (value === undefined || value === null) return '-';
-  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : value;
-}
-
 export async function readProgress(rollout: Rollout, journal: Journal): Promise<Progress | undefined> {
   const direction = rollout.rollback ? 'back' : 'forward';
   const [record] = await journal.records(journalKeys.rollout(rollout.key), journalKeys.progress(direction));
   return record as unknown as Progress | undefined;
-}
-
-async function readJudgement(rollout: Rollout, journal: Journal): Promise<Judgement | undefined> {
-  const [record] = await journal.records(journalKeys.rollout(rollout.key), journalKeys.judgement);
-  return record as unknown as Judgement | undefined;
 }

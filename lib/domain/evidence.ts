@@ -4,6 +4,9 @@ import { worst } from './verdict.js';
 /** One bounded fact behind a verdict. Text is cut at 300 characters when it is stored. */
 export interface EvidenceItem {
   readonly label: string;
+  /** Whom and what it is about, where it is a cluster's metric. */
+  readonly cluster_id?: string;
+  readonly metric?: string;
   readonly value?: number | string | null;
   readonly baseline?: number | null;
   readonly control?: number | null;
@@ -51,6 +54,7 @@ export function checkResult(
       ...item,
       label: cut(item.label),
       ...(typeof item.value === 'string' ? { value: cut(item.value) } : {}),
+      ...(item.query === undefined ? {} : { query: cut(item.query) }),
     })),
   };
 }

@@ -1,5 +1,6 @@
 import type { CheckResult, ClusterReport, EvidenceItem } from './evidence.js';
 import { code, details, link, safeMarkdown, table } from './markdown.js';
+import { quantity } from './quantity.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
 /** The pieces that merge request texts are made of. Each is bounded, whatever the fleet's size. */
@@ -74,18 +75,46 @@ function summaryOf(clusters: readonly ClusterChange[]): string {
 /** Counts first, then every cluster that did not pass with its reasons, then, when there is room, all. */
 export function healthReport(reports: readonly ClusterReport[]): string {
   if (reports.length === 0) return '⚠️ No cluster was checked.';
-  const counts = [...VERDICTS]
-    .reverse()
-    .map((verdict) => ({ verdict, n: reports.filter((report) => report.verdict === verdict).length }))
-    .filter(({ n }) => n > 0)
-    .map(({ verdict, n }) => `${sign(verdict)}: ${n}`);
   const notPassed = reports.filter((report) => report.verdict !== 'passed');
   const parts = [
-    `${reports.length} ${reports.length === 1 ? 'cluster' : 'clusters'} checked. ${counts.join(' · ')}`,
+    `${reports.length} ${reports.length === 1 ? 'cluster' : 'clusters'} checked. ${countsOf(reports)}`,
   ];
   if (notPassed.length > 0) parts.push(evidenceTable(notPassed));
-  if (reports.length <= MAX_ROWS) parts.push(details('All checks', bounded(reports.map(oneReport), '\n')));
+  parts.push(details('All checks', checksTable(reports)));
   return parts.join('\n\n');
+}
+
+/** One row a check, whatever the number of clusters: how many passed, and between what the measured values lie. */
+function checksTable(reports: readonly ClusterReport[]): string {
+  const byCheck = new Map<string, CheckResult[]>();
+  for (const check of reports.flatMap((report) => report.checks))
+    byCheck.set(check.check, [...(byCheck.get(check.check) ?? []), check]);
+  const rows = [...byCheck].map(([name, checks]) => [
+    safeMarkdown(name, 60),
+    countsOf(checks),
+    safeMarkdown(rangeOf(checks), 150),
+  ]);
+  return table(['Check', 'Clusters', 'Measured'], rows.slice(0, MAX_ROWS));
+}
+
+function countsOf(checks: readonly { readonly verdict: Verdict }[]): string {
+  return [...VERDICTS]
+    .reverse()
+    .map((verdict) => ({ verdict, n: checks.filter((check) => check.verdict === verdict).length }))
+    .filter(({ n }) => n > 0)
+    .map(({ verdict, n }) => `${sign(verdict)}: ${n}`)
+    .join(' · ');
+}
+
+/** The lowest and highest number of checks that measure one thing each; what else they say is in their messages. */
+function rangeOf(checks: readonly CheckResult[]): string {
+  const items = checks.flatMap(({ evidence }) => evidence.slice(0, 1));
+  const values = items.map(({ value }) => value).filter((value) => typeof value === 'number');
+  if (values.length === 0 || new Set(items.map(({ label }) => label)).size > 1) return '';
+  const { unit, limit } = items[0]!;
+  const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => amount(value, unit));
+  const range = low === high ? low! : `${low} to ${high}`;
+  return limit === undefined ? range : `${range} (limit ${amount(limit, unit)})`;
 }
 
 /** Every check of every cluster, one line a cluster. */
@@ -100,21 +129,34 @@ function oneReport(report: ClusterReport): string {
 
 /** A row for each check that did not pass, with its numbers. */
 export function evidenceTable(reports: readonly ClusterReport[]): string {
-  const rows = reports.flatMap((report) =>
-    report.checks
-      .filter((check) => check.verdict !== 'passed')
-      .map((check) => [
-        code(report.cluster_id, 100),
-        safeMarkdown(check.check, 60),
-        sign(check.verdict),
-        safeMarkdown(check.message),
-        evidenceCell(check),
-      ]),
-  );
+  const bad = reports
+    .flatMap((report) => report.checks.map((check) => ({ report, check })))
+    .filter(({ check }) => check.verdict !== 'passed')
+    // The worst first: it is what the reader came for.
+    .sort((a, b) => VERDICTS.indexOf(b.check.verdict) - VERDICTS.indexOf(a.check.verdict));
+  const rows = bad.map(({ report, check }) => [
+    code(report.cluster_id, 100),
+    safeMarkdown(check.check, 60),
+    sign(check.verdict),
+    safeMarkdown(check.message),
+    evidenceCell(check),
+  ]);
   const header = ['Cluster', 'Check', 'Verdict', 'Found', 'Evidence'];
   if (rows.length === 0) return 'Every check passed.';
   const { kept, left } = fitting(rows, (row) => row.join('').length + 20);
-  return `${table(header, kept)}${left > 0 ? `\n\n… and ${left} more findings (\`guard status\`).` : ''}`;
+  const more = left > 0 ? [`… and ${left} more findings (\`guard status\`).`] : [];
+  return [table(header, kept), ...more, ...queriesOf(bad.flatMap(({ check }) => check.evidence))].join(
+    '\n\n',
+  );
+}
+
+/** The queries behind the numbers, folded away: to be asked again by hand. */
+function queriesOf(evidence: readonly EvidenceItem[]): string[] {
+  const lines = evidence.flatMap(({ label, query }) =>
+    query === undefined ? [] : `- ${safeMarkdown(label, 100)}: ${code(query, 300)}`,
+  );
+  const each = [...new Set(lines)];
+  return each.length === 0 ? [] : [details('Queries', bounded(each.slice(0, 20), '\n'))];
 }
 
 function evidenceCell(check: CheckResult): string {
@@ -122,21 +164,26 @@ function evidenceCell(check: CheckResult): string {
 }
 
 function evidenceText(item: EvidenceItem): string {
-  const unit = item.unit ? ` ${item.unit}` : '';
+  const shown = (value: number | string | null) => amount(value, item.unit);
   const facts = [
-    item.value === undefined ? undefined : `${number(item.value)}${unit}`,
-    item.baseline == null ? undefined : `before ${number(item.baseline)}${unit}`,
-    item.control == null ? undefined : `control ${number(item.control)}${unit}`,
-    item.limit === undefined ? undefined : `limit ${number(item.limit)}`,
+    item.value === undefined ? undefined : shown(item.value),
+    item.baseline == null ? undefined : `before ${shown(item.baseline)}`,
+    item.control == null ? undefined : `control ${shown(item.control)}`,
+    item.limit === undefined ? undefined : `limit ${shown(item.limit)}`,
+    item.at === undefined ? undefined : `at ${minute(item.at)}`,
   ].filter((fact) => fact !== undefined);
   const label = item.link ? link(item.label, item.link) : safeMarkdown(item.label, 100);
-  return facts.length === 0 ? label : `${label}: ${safeMarkdown(facts.join(', '), 150)}`;
+  return facts.length === 0 ? label : `${label}: ${safeMarkdown(facts.join(', '), 200)}`;
 }
 
-function number(value: number | string | null): string {
+function amount(value: number | string | null, unit?: string): string {
   if (value === null) return 'no data';
-  if (typeof value === 'string') return value;
-  return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : String(value);
+  return typeof value === 'string' ? value : quantity(value, unit);
+}
+
+/** `2026-09-07 09:43 UTC` */
+function minute(iso: string): string {
+  return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*$/, '$1 $2 UTC');
 }
 
 export function linkList(links: readonly TextLink[]): string {

@@ -19,7 +19,8 @@ export function orderWarnings(request: PlanRequest, before: ReadonlyMap<string, 
   for (const [id, to] of request.wave) {
     const charts = (before.get(id)?.hits ?? []).filter((hit) => hit.role === 'chart' && hit.deciding);
     for (const text of [
-      ...stepWarnings(charts, to),
+      // A rollback goes back, and by no other step than it came.
+      ...(request.onlyFrom ? [] : stepWarnings(charts, to)),
       ...suspendWarnings(charts),
       ...(request.addDependsOn ? [] : dependencyWarnings(before.get(id))),
       ...crdWarnings(charts, to, request.target),

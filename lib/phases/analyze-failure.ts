@@ -23,7 +23,7 @@ export async function analyzeFailure(
   const rollout = await loadRollout(ports, input.rollout);
   const pk = journalKeys.rollout(rollout.key);
   const [judgements, progress, after] = await Promise.all([
-    ports.journal.records(pk, journalKeys.judgement),
+    ports.journal.records(pk, journalKeys.judgement('forward')),
     ports.journal.records(pk, journalKeys.progress('forward')),
     readReports(rollout, { stage: 'after', direction: 'forward' }, ports),
   ]);

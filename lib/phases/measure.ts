@@ -6,6 +6,7 @@ import { again, obeyRequest, proceed, type StepResult } from '../domain/next-ste
 import type { Rollout } from '../domain/rollout.js';
 import type { Ports } from '../ports/index.js';
 import { journalKeys } from '../ports/journal-keys.js';
+import { targetNamed } from '../targets/index.js';
 import type { MeasureInput } from './contracts.js';
 import { measureBefore } from './measure-before.js';
 import { compareMetrics } from './support/comparisons.js';
@@ -21,7 +22,11 @@ import { setStatus } from './support/registry-changes.js';
 import { type SoakRecord, storeSeries } from './support/series-store.js';
 import { preparedBaseline } from './support/soak-baseline-memory.js';
 import { keepReports, withAlerts, withComparisons } from './support/soak-outcome.js';
+import { withSources } from './support/sources.js';
 import { batchSettings, changedAt, enterStep, leaveStep } from './support/step.js';
+
+/** Pages of evidence begin this long before the soak: what was normal belongs on the picture. */
+const SHOWN_BEFORE_MS = 2 * 3_600_000;
 
 export type MeasurePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'metrics'>;
 
@@ -126,6 +131,7 @@ async function soakStep(
       preparedBaseline(ports, key, input),
     ]);
     const { judged, requests } = splitRequests(measurements);
+    const shown = { from: startedAt - SHOWN_BEFORE_MS, to: now };
     const isOver = now - startedAt >= input.settings.maximumMs;
     judgement = withAlerts(
       judgeSoak({ ...baseline.input, measurements: judged, requests, now }, baseline),
@@ -139,6 +145,8 @@ async function soakStep(
       compared = await compareMetrics(rollout, clusters, changed, ports);
       judgement = withComparisons(judgement, compared, isOver);
     }
+    const { dashboard } = targetNamed(rollout.target);
+    judgement = withSources(judgement, ports.config, clusters, dashboard, shown);
     // Every step asks for the whole window, so the last one's answer is the soak's whole record.
     if (judgement.decision !== 'continue') {
       await storeSeries(ports, key, `soak-${direction}`, measurements);
@@ -165,7 +173,7 @@ async function soakStep(
   }
   await ports.journal.put({
     pk: journalKeys.rollout(key),
-    sk: journalKeys.judgement,
+    sk: journalKeys.judgement(direction),
     at: iso(now),
     direction,
     ...judgement,

@@ -6,14 +6,8 @@ import { type Plan, type PlanRequest, planChange, type Refusal } from '../gitops
 import { targetNamed } from '../targets/index.js';
 import { readReports } from './decide.js';
 import type { Proposed, ProposePorts } from './open-merge-request.js';
-import {
-  attachReport,
-  describeClusters,
-  keepPlan,
-  mergedAlready,
-  metricLinks,
-  refusals,
-} from './propose-upgrade.js';
+import { attachReport, describeClusters, keepPlan, mergedAlready, refusals } from './propose-upgrade.js';
+import { metricLinks } from './support/sources.js';
 
 /**
  * Puts back each token's own previous value on today's tree (design/gitops.md, Rollback). A token that no
@@ -67,7 +61,7 @@ export async function proposeRollback(
     reason,
     upgrade: rollout.upgrade,
     reports: mergeReports(reports),
-    links: metricLinks(ports, clusters, target),
+    links: metricLinks(ports, clusters, target.dashboard),
     clusters: back,
     refused,
     coupledEdits: change.coupled,

@@ -1,5 +1,3 @@
-import { endpointFor } from '../config/metrics-schema.js';
-import type { Cluster } from '../domain/cluster.js';
 import { type ClusterReport, mergeReports } from '../domain/evidence.js';
 import {
   type ClusterChange,
@@ -11,10 +9,10 @@ import { branchOf, type Direction, type Rollout } from '../domain/rollout.js';
 import { type Plan, planChange } from '../gitops/plan.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
-import type { Target } from '../targets/target.js';
 import { readReports } from './decide.js';
 import type { Proposed, ProposePorts } from './open-merge-request.js';
 import { iso } from './support/record.js';
+import { metricLinks } from './support/sources.js';
 
 /** Computes the change on today's tree and proposes it, or says why no change can be made that moves just this wave. */
 export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Promise<Proposed> {
@@ -51,7 +49,7 @@ export async function proposeUpgrade(rollout: Rollout, ports: ProposePorts): Pro
     rollout,
     clusters: describeClusters(clusters, rollout, change),
     reports: mergeReports(reports),
-    links: metricLinks(ports, clusters, target),
+    links: metricLinks(ports, clusters, target.dashboard),
     insertions: change.edits.filter((edit) => edit.from === ''),
     coupledEdits: change.coupled,
     warnings: change.warnings,
@@ -162,31 +160,5 @@ export function describeClusters(
       file: planned?.file ?? '',
       ...(planned?.path ? { path: planned.path } : {}),
     };
-  });
-}
-
-/** A page per cluster that shows what will be compared. */
-export function metricLinks(
-  { config }: Pick<ProposePorts, 'config'>,
-  clusters: readonly Pick<Cluster, 'cluster_id' | 'environment' | 'datadog_tags'>[],
-  target: Pick<Target, 'dashboard'>,
-): { title: string; url: string }[] {
-  const { datadog, prometheus } = config;
-  return clusters.slice(0, 20).flatMap((cluster) => {
-    const { cluster_id, datadog_tags: tags } = cluster;
-    if (config.metrics.provider === 'datadog') {
-      const base = datadog.api_url ?? `https://app.${datadog.site}`;
-      const name = encodeURIComponent(tags.cluster ?? cluster_id);
-      return {
-        title: cluster_id,
-        url: `${base}/dash/integration/${target.dashboard}?tpl_var_cluster=${name}`,
-      };
-    }
-    const endpoint = endpointFor(prometheus.endpoints, cluster);
-    const query = prometheus.queries.latency_p99 ?? Object.values(prometheus.queries)[0];
-    if (!endpoint || !query) return [];
-    const expression = query.replace(/\{\w*cluster\w*\}/g, tags.cluster_name ?? tags.cluster ?? cluster_id);
-    const url = `${endpoint.url.replace(/\/+$/, '')}/graph?g0.tab=0&g0.expr=${encodeURIComponent(expression).replace(/\(/g, '%28').replace(/\)/g, '%29')}`;
-    return { title: cluster_id, url };
   });
 }

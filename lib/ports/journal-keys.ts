@@ -27,7 +27,7 @@ export const journalKeys = {
   plan: (direction: Direction) => `plan#${direction}`,
   analysis: 'analysis',
   /** The last judgement of a soak or of a step, with its evidence. */
-  judgement: 'judgement',
+  judgement: (direction: Direction) => `judgement#${direction}`,
   audit: (at: string, id: string) => `audit#${at}#${id}`,
   audits: 'audit#',
   /** A webhook delivery that was taken. */

@@ -72,6 +72,46 @@ function rollback(change_: Partial<RollbackText> = {}): RollbackText {
   };
 }
 
+describe('evidence in a merge request', () => {
+  const found = (id: string, verdict: 'failed' | 'inconclusive') =>
+    clusterReport(id, 'after', AT, [
+      checkResult('soak', verdict, `${id} says`, [
+        {
+          label: `latency_p99 of ${id}`,
+          value: 0.5333,
+          baseline: 0.2764,
+          control: 0.2746,
+          limit: '+50 %',
+          unit: 's',
+          at: '2026-06-01T09:28:52.123Z',
+          query: `avg:p99{cluster_name:${id}}`,
+          link: 'https://dd.example/x',
+        },
+      ]),
+    ]);
+  const { description } = renderRollback(
+    rollback({ reports: [found('prod-1', 'inconclusive'), found('prod-2', 'failed')] }),
+  );
+
+  it('has value, baseline, control, limit, time and link in one cell, in units that people read', () => {
+    expect(description).toContain(
+      '[latency\\_p99 of prod-2](https://dd.example/x): 533.3 ms, before 276.4 ms, control 274.6 ms, limit +50 \\%, at 2026-06-01 09:28 UTC |',
+    );
+  });
+  it('shows what failed first', () => {
+    expect(description.indexOf('`prod-2` | soak')).toBeLessThan(description.indexOf('`prod-1` | soak'));
+  });
+  it('has the queries below, folded away', () => {
+    const details = /<details><summary>Queries<\/summary>([\s\S]*?)<\/details>/.exec(description)?.[1];
+    expect(details).toContain('`avg:p99{cluster_name:prod-2}`');
+  });
+  it('of all checks a row each, with the range of what was measured', () => {
+    const text = renderUpgrade(upgrade()).description;
+    expect(text).toContain('| latency\\_p99 | ✅ passed: 2 | 200.1 ms (limit 110 ms) |');
+    expect(text).toContain('| nodes-ready | ✅ passed: 2 |  |');
+  });
+});
+
 describe('text of the upgrade’s merge request', () => {
   it('fills the placeholders of the template and keeps those it does not know', () => {
     const { title, description } = renderUpgrade(
@@ -146,7 +186,7 @@ describe('text of the rollback’s merge request', () => {
     expect(description).toContain('**Why:** P99 latency of prod-2 rose by 100 \\%');
     expect(description).toContain('[\\!7](https://git.example/g/p/-/merge_requests/7)');
     expect(description).toContain(
-      '| `prod-2` | latency\\_p99 | ❌ failed | P99 latency doubled | [P99](https://dd.example/x): 200.123 ms, before 100 ms, control 101 ms, limit 110 |',
+      '| `prod-2` | latency\\_p99 | ❌ failed | P99 latency doubled | [P99](https://dd.example/x): 200.1 ms, before 100 ms, control 101 ms, limit 110 ms |',
     );
     expect(description).toContain('| `prod-1` | prod | `1.30.2` | `1.29.1` |');
     expect(description).toContain('### Checklist');

@@ -129,7 +129,10 @@ const REFUSALS: Readonly<
     { options?: WorldOptions; given?: (w: World) => unknown; more?: object; says: string | RegExp }
   >
 > = {
-  'an unknown target': { more: { target: 'linkerd' }, says: "target 'linkerd' is not known; known: istio" },
+  'an unknown target': {
+    more: { target: 'linkerd' },
+    says: /^target 'linkerd' is not known; known: istio, /,
+  },
   'an unknown batch': {
     more: { batch: 'nowhere' },
     says: "batch 'nowhere' has no clusters in the registry; known batches: dev-wave-1, dev-wave-2, test",

@@ -56,7 +56,10 @@ export interface Moment {
 async function snapshotOf(rollout: Rollout, fleet: LocalFleet): Promise<Moment> {
   const [progress, judgements, clusters] = await Promise.all([
     readProgress(rollout, fleet.remote.journal),
-    fleet.remote.journal.records(journalKeys.rollout(rollout.key), journalKeys.judgement),
+    fleet.remote.journal.records(
+      journalKeys.rollout(rollout.key),
+      journalKeys.judgement(rollout.phase === 'soaking back' ? 'back' : 'forward'),
+    ),
     fleet.remote.registry.get(rollout.clusters.map((cluster) => cluster.cluster_id)),
   ]);
   return {

@@ -21,7 +21,8 @@ export function withAlerts(
   const ours = firing.filter((alert) => wave.has(alert.cluster_id));
   if (ours.length === 0 || judgement.decision === 'failed') return judgement;
   const evidence = ours.slice(0, 5).map((alert) => ({
-    label: `alert ${alert.name}`,
+    label: `alert ${alert.name} of ${alert.cluster_id}`,
+    cluster_id: alert.cluster_id,
     value: alert.state,
     ...(alert.link ? { link: alert.link } : {}),
   }));
@@ -43,7 +44,9 @@ export function withAlerts(
     reason,
     evidence: [...evidence, ...judgement.evidence],
     perCluster: judgement.perCluster.map((cluster) =>
-      failing.has(cluster.cluster_id) ? { ...cluster, verdict: 'failed', reason } : cluster,
+      failing.has(cluster.cluster_id)
+        ? { ...cluster, verdict: 'failed', reason }
+        : { ...cluster, reason: `not soaked to the end: an alert fires on ${ours[0]!.cluster_id}` },
     ),
   };
 }
@@ -78,7 +81,7 @@ export function withComparisons(
   const evidence = [
     ...all
       .filter((one) => one.verdict === verdict)
-      .flatMap((one) => one.evidence)
+      .flatMap(({ cluster_id, evidence: items }) => items.map((item) => ({ ...item, cluster_id })))
       .slice(0, 5),
     ...judgement.evidence,
   ];
@@ -104,14 +107,8 @@ export async function keepReports(
 ): Promise<void> {
   const at = iso(ports.now());
   await mapBounded(judgement.perCluster, REGISTRY_CONCURRENCY, async ({ cluster_id, verdict, reason }) => {
-    const evidence =
-      verdict === 'passed' ? [] : judgement.evidence.filter((item) => item.label.includes(cluster_id));
-    const check = checkResult(
-      'soak',
-      verdict,
-      reason ?? judgement.reason,
-      evidence.length > 0 || verdict === 'passed' ? evidence : judgement.evidence,
-    );
+    const own = judgement.evidence.filter((item) => item.cluster_id === cluster_id);
+    const check = checkResult('soak', verdict, reason ?? judgement.reason, own);
     await ports.journal.put({
       pk: journalKeys.rollout(rollout.key),
       sk: `${journalKeys.check('after', direction, cluster_id)}~soak`,

@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import type { SoakJudgement } from '../../../lib/analysis/soak.js';
+import type { Cluster } from '../../../lib/domain/cluster.js';
+import type { Rollout } from '../../../lib/domain/rollout.js';
+import { keepReports, withAlerts } from '../../../lib/phases/support/soak-outcome.js';
+
+const cluster = (cluster_id: string) => ({ cluster_id }) as Cluster;
+const judgement: SoakJudgement = {
+  verdict: 'failed',
+  decision: 'failed',
+  reason: 'p99 of eks-10 doubled',
+  evidence: [{ label: 'p99 of eks-10', cluster_id: 'eks-10', metric: 'p99', value: 2 }],
+  perCluster: [
+    { cluster_id: 'eks-1', verdict: 'inconclusive', reason: 'not soaked to the end: eks-10 failed first' },
+    { cluster_id: 'eks-10', verdict: 'failed', reason: 'p99 of eks-10 doubled' },
+  ],
+};
+
+async function kept(what: SoakJudgement) {
+  const puts: { cluster_id: string; checks: { message: string; evidence: unknown[] }[] }[] = [];
+  const ports = { now: () => 0, journal: { put: async (item: never) => void puts.push(item) } };
+  await keepReports({ key: 'k' } as Rollout, 'forward', what, new Map(), ports as never);
+  return puts;
+}
+
+describe('the reports of a soak', () => {
+  it('each cluster has its own evidence and reason, also where one name begins like another', async () => {
+    const [first, tenth] = await kept(judgement);
+    expect(first).toMatchObject({ cluster_id: 'eks-1', checks: [{ evidence: [] }] });
+    expect(first!.checks[0]!.message).toBe('not soaked to the end: eks-10 failed first');
+    expect(tenth).toMatchObject({
+      cluster_id: 'eks-10',
+      checks: [{ message: 'p99 of eks-10 doubled', evidence: [{ cluster_id: 'eks-10' }] }],
+    });
+  });
+
+  it('an alert names its cluster, and the others were only not soaked to the end', () => {
+    const quiet: SoakJudgement = {
+      ...judgement,
+      decision: 'continue',
+      verdict: 'inconclusive',
+      evidence: [],
+    };
+    const firing = [{ cluster_id: 'eks-10', name: 'errors', state: 'Alert', link: 'https://x' }];
+    const result = withAlerts(quiet, firing, [cluster('eks-1'), cluster('eks-10')], false);
+    expect(result.evidence).toEqual([
+      { label: 'alert errors of eks-10', cluster_id: 'eks-10', value: 'Alert', link: 'https://x' },
+    ]);
+    expect(result.perCluster).toMatchObject([
+      { cluster_id: 'eks-1', reason: 'not soaked to the end: an alert fires on eks-10' },
+      { cluster_id: 'eks-10', verdict: 'failed' },
+    ]);
+  });
+});
