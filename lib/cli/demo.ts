@@ -13,6 +13,7 @@ import { demoReport, type RolloutReport } from './demo/report.js';
 import { runOne } from './demo/run-one.js';
 import { createShow } from './demo/show.js';
 import { guarded } from './errors.js';
+import { examples } from './help.js';
 import { EXIT, type Io } from './io.js';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
@@ -56,6 +57,17 @@ export function register(program: Command, io: Io): void {
     .option('--to <version>', 'with --tree: the version to move to')
     .option('--target <name>', 'with --tree: what is upgraded', 'istio')
     .option('--scenario <file>', 'latency and faults of the simulation (YAML)')
+    .addHelpText(
+      'after',
+      examples(
+        ['guard demo', 'three rollouts, about half a minute'],
+        ['guard demo --interactive', 'you merge, in the browser'],
+        [
+          'guard demo --tree DIR --clusters FILE --batch NAME --to 1.30.2',
+          'one rollout on your own GitOps tree, with its diff',
+        ],
+      ),
+    )
     .action((options: DemoOptions) => guarded(io, () => demo(options, io)));
 }
 

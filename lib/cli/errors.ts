@@ -6,9 +6,16 @@ export async function guarded(io: Io, command: () => Promise<void>): Promise<voi
   try {
     await command();
   } catch (error) {
-    io.err(`guard: ${messageOf(error)}`);
+    io.err(`guard: ${messageOf(error)}${hintFor(error, io)}`);
     io.exit(codeOf(error));
   }
+}
+
+/** Nobody listens at an address that the environment names: most often `guard local` has ended. */
+function hintFor(error: unknown, { env }: Io): string {
+  const endpoint = env.AWS_ENDPOINT_URL;
+  if (!endpoint || !messageOf(error).includes('ECONNREFUSED')) return '';
+  return `; AWS_ENDPOINT_URL is ${endpoint}: is guard local running?`;
 }
 
 function codeOf(error: unknown): number {

@@ -4,6 +4,7 @@ import { UsageError } from '../domain/errors.js';
 import type { Registry } from '../ports/registry.js';
 import { guarded } from './errors.js';
 import { formatOption } from './format-option.js';
+import { examples } from './help.js';
 import type { Io } from './io.js';
 import { connectRegistry } from './remote.js';
 import { table } from './table.js';
@@ -17,6 +18,13 @@ export function register(program: Command, io: Io): void {
     .option('--environment <name>', 'only this environment')
     .option('--target <name>', 'whose versions to show', 'istio')
     .addOption(formatOption())
+    .addHelpText(
+      'after',
+      examples(
+        ['guard list --batch prod-wave-1', 'one batch'],
+        ['guard list --environment prod --format json', 'for a program'],
+      ),
+    )
     .action((options: { batch?: string; environment?: string; target: string; format: string }) =>
       guarded(io, async () => {
         const registry = connectRegistry(io, program.opts<{ config?: string }>());

@@ -9,6 +9,7 @@ import { localAws } from '../local/environment.js';
 import { readTemplate } from '../local/template.js';
 import type { LocalFleet } from '../simulation/fleet.js';
 import { guarded } from './errors.js';
+import { examples } from './help.js';
 import type { Io } from './io.js';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
@@ -44,6 +45,14 @@ export function register(program: Command, io: Io): void {
       'machine, functions, their environment and configuration as synthesized (cdk.out/Guard.template.json)',
     )
     .option('--people', 'simulated reviewers merge by themselves')
+    .addHelpText(
+      'after',
+      examples(
+        ['guard local', 'until Ctrl-C; prints what to source in another shell'],
+        ['guard local --data fleet', 'survives being killed: the same command goes on'],
+        ['guard local --people --scenario faults.yaml', 'reviewers merge, and things go wrong'],
+      ),
+    )
     .action((options: LocalOptions) =>
       guarded(io, () => local({ ...options, ...program.opts<{ config?: string }>() }, io)),
     );

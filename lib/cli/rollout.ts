@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import { RefusedError, UsageError } from '../domain/errors.js';
-import { executionName, type Rollout, rolloutKey } from '../domain/rollout.js';
 import { isExactVersion } from '../domain/version.js';
 import type { RolloutInput } from '../phases/contracts.js';
 import { rolloutInput } from '../phases/contracts.js';
 import { guarded } from './errors.js';
 import { exitCodeOf, follow } from './follow.js';
 import { formatOption, noteTo } from './format-option.js';
+import { examples } from './help.js';
 import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
-import { rolloutsOfClusters } from './status.js';
+import { ask, latestRollout, runningExecution, startAgain, startAndName } from './start.js';
 
 interface RunOptions {
   batch: string;
@@ -43,6 +43,18 @@ export function register(program: Command, io: Io): void {
     .option('--mr-strategy <strategy>', 'batch or per-cluster (default: the configuration)')
     .option('--watch', 'follow to the end')
     .addOption(formatOption('lines for people, one JSON document for programs'))
+    .addHelpText(
+      'after',
+      examples(
+        ['guard run --batch test --target-version 1.30.2', 'until the merge request is open'],
+        ['guard run --batch test --target-version 1.30.2 --dry-run', 'only checks and computes the change'],
+        ['guard run --batch test --target-version 1.30.2 --watch', 'to the end'],
+        [
+          'guard run --batch test --target-version 1.30.2 --mr-strategy per-cluster',
+          'one merge request each',
+        ],
+      ),
+    )
     .action((options: RunOptions) =>
       guarded(io, async () => {
         await run(options, await remote(), io);
@@ -57,6 +69,10 @@ export function register(program: Command, io: Io): void {
     .requiredOption('--batch <name>')
     .option('--target <name>', 'what is upgraded', 'istio')
     .addOption(formatOption('lines for people, one JSON document for programs'))
+    .addHelpText(
+      'after',
+      examples(['guard monitor --batch test', 'follows what runs; else verifies again what was merged']),
+    )
     .action((options: { batch: string; target: string; format: string }) =>
       guarded(io, async () => {
         const on = await remote();
@@ -80,6 +96,13 @@ export function register(program: Command, io: Io): void {
     .option('--reason <text>', 'why, for the merge request', 'asked for by hand')
     .option('--watch', 'follow to the end')
     .addOption(formatOption('lines for people, one JSON document for programs'))
+    .addHelpText(
+      'after',
+      examples(
+        ["guard rollback --batch test --reason 'checkout is slow'", 'opens the rollback merge request'],
+        ['guard rollback --batch test --watch', 'and follows it to the end'],
+      ),
+    )
     .action((options: { batch: string; target: string; reason: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         const on = await remote();
@@ -104,6 +127,13 @@ export function register(program: Command, io: Io): void {
     .requiredOption('--batch <name>')
     .option('--target <name>', 'what is upgraded', 'istio')
     .option('--reason <text>', 'why, for the audit', 'cancelled by hand')
+    .addHelpText(
+      'after',
+      examples([
+        "guard cancel --batch test --reason 'freeze'",
+        'before the merge: closes the request, frees the clusters',
+      ]),
+    )
     .action((options: { batch: string; target: string; reason: string }) =>
       guarded(io, async () => {
         const on = await remote();
@@ -123,6 +153,14 @@ export function register(program: Command, io: Io): void {
     .option('--from <entry>', 'verify or roll-back (default: where it stopped, else verify)')
     .option('--watch', 'follow to the end')
     .addOption(formatOption('lines for people, one JSON document for programs'))
+    .addHelpText(
+      'after',
+      examples(
+        ['guard resume --batch test', 'where it stopped'],
+        ['guard resume --batch test --from verify', 'looks again at what was merged'],
+        ['guard resume --batch test --from roll-back', 'puts the old versions back'],
+      ),
+    )
     .action((options: { batch: string; target: string; from?: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         if (options.from !== undefined && options.from !== 'verify' && options.from !== 'roll-back') {
@@ -220,78 +258,4 @@ async function runPerCluster(
 
 function quiet(io: Io): Io {
   return { ...io, out: () => undefined, exit: () => undefined };
-}
-
-/** An execution's name is used up for 90 days, so each start has its own; the rollout's key stays the same. */
-async function startAndName(input: RolloutInput, on: Remote): Promise<[key: string, execution: string]> {
-  const known = await on.journal.rollouts({ target: input.target, batch: input.batch });
-  const open = known.find((rollout) => rollout.outcome === undefined && rollout.version === input.version);
-  const attempts = known
-    .filter((rollout) => rollout.version === input.version)
-    .map((rollout) => rollout.attempt);
-  const name = {
-    target: input.target,
-    version: input.version,
-    batch: input.batch,
-    attempt: open?.attempt ?? Math.max(0, ...attempts) + 1,
-  };
-  const { arn } = await on.executions.start(executionName(name, Date.now().toString(36)), input);
-  return [rolloutKey(name), arn];
-}
-
-/** The execution's ARN: only when the rollout knows it, its record is about this run and not about the last one. */
-async function startAgain(
-  rollout: Rollout,
-  entry: 'verify' | 'roll-back',
-  reason: string,
-  on: Remote,
-  note: (text: string) => void,
-): Promise<string> {
-  const input = rolloutInput.parse({
-    target: rollout.target,
-    version: rollout.version,
-    batch: rollout.batch,
-    start: entry,
-    rollout: rollout.key,
-    requested_by: on.who,
-    reason,
-  });
-  const { arn } = await on.executions.start(executionName(rollout, `r${Date.now().toString(36)}`), input);
-  const ended = rollout.outcome ? ` (it had ended ${rollout.outcome})` : '';
-  note(`rollout ${rollout.key} goes on: ${entry}${ended}`);
-  return arn;
-}
-
-async function latestRollout(
-  on: Remote,
-  { target, batch }: { target: string; batch: string },
-): Promise<Rollout> {
-  const known = await on.journal.rollouts({ target, batch });
-  const real = known.filter((rollout) => !rollout.dryRun && rollout.outcome !== 'refused');
-  const latest = real.find((rollout) => rollout.outcome === undefined) ?? real.at(-1);
-  if (latest) return latest;
-  const single = await rolloutsOfClusters(on, target, batch);
-  if (single.length > 0) {
-    const named = single.map((rollout) => `--batch ${rollout.batch}`);
-    throw new RefusedError(
-      `batch '${batch}' has a rollout for each cluster; name one: ${named.slice(0, 3).join(', ')}${named.length > 3 ? ', …' : ''} (guard status --batch ${batch} shows all)`,
-    );
-  }
-  throw new RefusedError(`no rollout of ${target} is known for batch '${batch}'; start one with guard run`);
-}
-
-async function runningExecution(on: Remote, rollout: Rollout): Promise<boolean> {
-  const arn = rollout.executions.at(-1);
-  return arn !== undefined && (await on.executions.describe(arn))?.status === 'RUNNING';
-}
-
-/** Writes the request into the rollout; an open gate is woken, so that it need not wait for its merge. */
-async function ask(rollout: Rollout, kind: 'cancel' | 'rollback', reason: string, on: Remote): Promise<void> {
-  const request = { kind, reason, by: on.who, at: new Date().toISOString() };
-  const saved = await on.journal.saveRollout({ ...rollout, request }, rollout.revision);
-  const [gate] = await on.journal.records(
-    `rollout#${saved.key}`,
-    `gate#${saved.rollback ? 'back' : 'forward'}`,
-  );
-  if (typeof gate?.token === 'string') await on.executions.resume(gate.token, { hint: kind });
 }

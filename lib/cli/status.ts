@@ -5,6 +5,7 @@ import type { Journal } from '../ports/journal.js';
 import { journalKeys } from '../ports/journal-keys.js';
 import { guarded } from './errors.js';
 import { formatOption } from './format-option.js';
+import { examples } from './help.js';
 import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
 import { failedChecks, judgementLines, readJudgements, readReports } from './status-evidence.js';
@@ -34,6 +35,14 @@ export function register(program: Command, io: Io): void {
       'again whenever something has changed, until the rollout of the batch has ended (or Ctrl-C)',
     )
     .addOption(formatOption())
+    .addHelpText(
+      'after',
+      examples(
+        ['guard status', 'what is open'],
+        ['guard status --batch dev-wave-1', 'one batch, cluster by cluster, with the evidence'],
+        ['guard status --batch dev-wave-1 --watch', 'until it has ended'],
+      ),
+    )
     .action((options: { batch?: string; target: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         const on = await connect(io, program.opts<{ config?: string }>());

@@ -59,6 +59,36 @@ describe('the commands, one after the other, on one fleet', () => {
       err: expect.stringMatching(/--format.*Allowed choices are table, json/),
     });
     expect((await guard('--help')).code).toBe(0);
+    for (const command of [
+      'demo',
+      'local',
+      'list',
+      'run',
+      'monitor',
+      'rollback',
+      'cancel',
+      'resume',
+      'status',
+    ])
+      expect(await guard(command, '--help')).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(new RegExp(`\\nExamples:\\n {2}guard ${command}`)),
+      });
+  });
+
+  it('an engine that is not there: exit code 1, with the address and what to do', async () => {
+    const { AWS_ENDPOINT_URL } = process.env;
+    process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:9';
+    try {
+      expect(await guard('list')).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(
+          /ECONNREFUSED.*; AWS_ENDPOINT_URL is http:\/\/127.0.0.1:9: is guard local running/,
+        ),
+      });
+    } finally {
+      process.env.AWS_ENDPOINT_URL = AWS_ENDPOINT_URL;
+    }
   });
 
   it('list: a table for people, JSON for programs', async () => {
