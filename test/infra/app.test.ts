@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { PROJECT } from './stack-support.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 const folder = mkdtempSync(join(tmpdir(), 'guard-app-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
