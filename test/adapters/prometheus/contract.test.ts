@@ -184,6 +184,20 @@ const title = installed.prometheus
   });
 
   it.each([
+    'sum by (cluster) (rate(istio_requests_total[5m]))',
+    'increase(pilot_total_xds_rejects[10m])',
+    'pilot_xds',
+  ])('answers %s for a time after the last scrape as the simulation does', async (text) => {
+    const form = { query: text, time: String(NOW / 1000 + 200) };
+    const [found, expected] = await Promise.all([
+      raw(real.url, 'query', form),
+      raw(simulation.url, 'query', form),
+    ]);
+    expect(found.body.data.result).toHaveLength(2);
+    expect(sorted(found.body)).toEqual(sorted(expected.body));
+  });
+
+  it.each([
     ['a text that is no query', 'sum by (', 400],
     ['an unknown function', 'nonsense(up)', 400],
     ['a range where a number is wanted', 'up[5m]', 400],
