@@ -36,7 +36,8 @@ const datadog = z
     (one) => !one.queries || Object.keys(one.queries).length === 1 || one.formula,
     'several queries need a "formula"',
   )
-  .refine((one) => one.apiVersion === 'v2' || !one.queries, '"queries" needs apiVersion v2');
+  .refine((one) => one.apiVersion === 'v2' || !one.queries, '"queries" needs apiVersion v2')
+  .refine((one) => !one.formula || one.queries, '"formula" needs "queries"');
 
 /** Providers of Argo Rollouts that GUARD knows by name and does not run. */
 const OTHER_PROVIDERS = [

@@ -165,6 +165,11 @@ describe('loadTemplates', () => {
       template('metrics: [{name: m, provider: {datadog: {apiVersion: v2, query: q, queries: {a: q}}}}]'),
       '"query" or "queries"',
     ],
+    [
+      'a formula without queries',
+      template('metrics: [{name: m, provider: {datadog: {apiVersion: v2, query: q, formula: a}}}]'),
+      '"formula" needs "queries"',
+    ],
     ['text that is not YAML', 'a: [', 'file.yaml: not YAML'],
   ])('refuses %s, naming file and field', (_, text, message) => {
     expect(() => one(text)).toThrow(message);

@@ -91,6 +91,56 @@ const asInt = (value: unknown) => {
   return Math.trunc(number);
 };
 
+/** Longer texts are no condition's business. */
+const MAX_TEXT = 10_000;
+
+function repeated(value: unknown, times: unknown): string {
+  const [text, n] = [textOf(value), numberOf(times)];
+  if (!Number.isInteger(n) || n < 0 || n * text.length > MAX_TEXT)
+    throw new TerminalError(`repeat() makes at most ${MAX_TEXT} characters, and not ${n} times`);
+  return text.repeat(n);
+}
+
+/** Go's strings.SplitAfter: every part keeps what it was split by. */
+function splitAfter(value: unknown, by: unknown): string[] {
+  const parts = textOf(value).split(textOf(by));
+  return parts.map((part, i) => (i < parts.length - 1 ? `${part}${textOf(by)}` : part));
+}
+
+function fromBase64(value: unknown): string {
+  const text = textOf(value);
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text))
+    throw new TerminalError('the text is not base64');
+  return Buffer.from(text, 'base64').toString('utf8');
+}
+
+/** A map of pairs `[key, value]`. */
+function fromPairs(value: unknown): Map<string, unknown> {
+  return new Map(
+    listOf(value).map((pair) => {
+      const [key, item] = listOf(pair);
+      return [typeof key === 'string' ? key : JSON.stringify(key), item];
+    }),
+  );
+}
+
+/** Go's integers have 64 bits. */
+function bits(operation: (a: bigint, b: bigint) => bigint): Function {
+  return (first, second = 0) => {
+    const [a, b] = [numberOf(first), numberOf(second)];
+    if (!Number.isSafeInteger(a) || !Number.isSafeInteger(b))
+      throw new TerminalError('bits are those of whole numbers');
+    const result = Number(BigInt.asIntN(64, operation(BigInt(a), BigInt(b))));
+    if (!Number.isSafeInteger(result)) throw new TerminalError('the result has more bits than are exact');
+    return result;
+  };
+}
+
+function places(by: bigint): bigint {
+  if (by < 0n) throw new TerminalError('bits cannot be shifted by a negative number');
+  return by > 64n ? 64n : by;
+}
+
 export const BUILTINS: Readonly<Record<string, Function>> = {
   asInt,
   asFloat: parseNumber,
@@ -138,6 +188,18 @@ export const BUILTINS: Readonly<Record<string, Function>> = {
       : value,
   upper: (value) => textOf(value).toUpperCase(),
   lower: (value) => textOf(value).toLowerCase(),
+  splitAfter,
+  repeat: repeated,
+  toBase64: (value) => Buffer.from(textOf(value)).toString('base64'),
+  fromBase64,
+  bitand: bits((a, b) => a & b),
+  bitor: bits((a, b) => a | b),
+  bitxor: bits((a, b) => a ^ b),
+  bitnand: bits((a, b) => a & ~b),
+  bitnot: bits((a) => ~a),
+  bitshl: bits((a, b) => a << places(b)),
+  bitshr: bits((a, b) => a >> places(b)),
+  bitushr: bits((a, b) => BigInt.asUintN(64, a) >> places(b)),
   split: (value, by) => textOf(value).split(textOf(by)),
   replace: (value, from, to) => textOf(value).replaceAll(textOf(from), () => textOf(to)),
   join: (list, by = '') => listOf(list).map(textOf).join(textOf(by)),
@@ -163,5 +225,7 @@ export const BUILTINS: Readonly<Record<string, Function>> = {
         ? (new Map(entriesOf(of)).get(textOf(key)) ?? null)
         : null,
   keys: (map) => (isMap(map) ? entriesOf(map).map(([key]) => key) : listOf(null)),
+  toPairs: (map) => (isMap(map) ? entriesOf(map).map(([key, value]) => [key, value]) : listOf(null)),
+  fromPairs,
   values: (map) => (isMap(map) ? entriesOf(map).map(([, value]) => value) : listOf(null)),
 };

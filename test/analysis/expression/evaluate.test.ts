@@ -53,6 +53,12 @@ const holds: [string, unknown, boolean][] = [
   ['{"a": result}.a == 1', 1, true],
   ['true || result[0] > 1', [], true],
   ['result > 1 // a comment', 2, true],
+  ['splitAfter(result, ",") == ["a,", "b"] && repeat("ab", 2) == "abab"', 'a,b', true],
+  ['toBase64(result) == "b2s=" && fromBase64("b2s=") == result', 'ok', true],
+  ['fromPairs(toPairs(result)).a == 1 && len(toPairs(result)) == 2', { a: 1, b: 2 }, true],
+  ['bitand(result, 6) == 4 && bitor(result, 3) == 15 && bitxor(result, 10) == 6', 12, true],
+  ['bitnand(result, 4) == 8 && bitnot(result) == -13', 12, true],
+  ['bitshl(result, 2) == 48 && bitshr(-12, 2) == -3 && bitushr(result, 2) == 3', 12, true],
 ];
 
 const throws: [string, unknown, string][] = [
@@ -73,6 +79,10 @@ const throws: [string, unknown, string][] = [
   ['result matches "("', 'x', 'not a regular expression'],
   ['result % 0 == 1', 1, 'division by zero'],
   ['len(1..20000) > result', 1, 'more than 10,000'],
+  ['repeat("abc", result) == ""', 1e6, 'at most 10000 characters'],
+  ['fromBase64(result) == ""', '%', 'not base64'],
+  ['bitand(result, 1) == 1', 1.5, 'whole numbers'],
+  ['bitshl(result, -1) == 1', 1, 'negative number'],
 ];
 
 const refused: [string, string][] = [
@@ -84,6 +94,8 @@ const refused: [string, string][] = [
   ['eval("1") == 1', 'unknown function "eval"'],
   ['constructor("x")', 'unknown function "constructor"'],
   ['toString() == ""', 'unknown function "toString"'],
+  // A verdict on the same measurements is the same at any time.
+  ['now() > date("2026-01-01")', 'unknown function "now"'],
   ['# > 1', '"#" and ".field" mean'],
   ['result = 1', 'unexpected "="'],
   ['result; 1', 'unexpected ";"'],
