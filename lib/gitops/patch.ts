@@ -123,23 +123,25 @@ function applyOperations(root: MapNode, operations: ListNode, where: string): Ma
     if (path === undefined || op === undefined)
       return `the patch ${where} has an operation without op or path`;
     const keys = pointer(path);
-    if (op === 'test') continue;
+    if (op === 'test') {
+      const found = lookUp(node, keys);
+      const wanted = get(operation, 'value');
+      if (isScalar(found) && isScalar(wanted) && found.text === wanted.text) continue;
+      return `the patch ${where} tests ${path}, and the test fails or cannot be followed`;
+    }
     if (op === 'move' || op === 'copy') {
       const from = pointer(textAt(operation, 'from') ?? '');
       const value = lookUp(node, from);
       if (!value) return `the patch ${where} ${op === 'move' ? 'moves' : 'copies'} what does not exist`;
-      if (op === 'move') node = change(node, from, () => undefined) ?? node;
-      node = change(node, keys, () => value) ?? node;
+      if (op === 'move') node = change(node, from, 'remove', () => undefined) ?? node;
+      node = change(node, keys, 'add', () => value) ?? node;
       continue;
     }
     const value = get(operation, 'value');
     if (op !== 'remove' && !value) return `the patch ${where} has an operation without a value`;
-    const changed: Node | undefined = change(node, keys, (old) =>
-      op === 'remove' || !value
-        ? undefined
-        : isScalar(value) && old && op !== 'insert'
-          ? { ...value, replaces: old }
-          : value,
+    const how = op === 'remove' || op === 'replace' ? op : 'add';
+    const changed: Node | undefined = change(node, keys, how, (old) =>
+      how === 'remove' || !value ? undefined : isScalar(value) && old ? { ...value, replaces: old } : value,
     );
     if (!changed) return `the patch ${where} names ${path}, which does not exist`;
     node = changed;
@@ -162,40 +164,52 @@ function lookUp(node: Node, keys: readonly string[]): Node | undefined {
   return at;
 }
 
-/** A copy with one place changed; `undefined` when the way to it does not exist. */
+/** A copy with one place changed; `undefined` when the way to it, or what is to go, does not exist. */
 function change(
   node: Node,
   keys: readonly string[],
+  how: 'add' | 'replace' | 'remove',
   make: (old: Node | undefined) => Node | undefined,
 ): Node | undefined {
   const [key, ...rest] = keys;
   if (key === undefined) return make(node);
   if (isMap(node)) {
+    const old = node.entries.get(key);
+    if (!old && (rest.length > 0 || how === 'remove')) return undefined;
+    const made = rest.length > 0 ? change(old!, rest, how, make) : make(old);
+    if (!made && rest.length > 0) return undefined;
     const entries = new Map(node.entries);
-    const old = entries.get(key);
-    if (rest.length > 0 && !old) return undefined;
-    const made = rest.length > 0 ? change(old!, rest, make) : make(old);
     if (made) entries.set(key, made);
-    else if (rest.length > 0) return undefined;
     else entries.delete(key);
     return { ...node, entries };
   }
-  if (isList(node)) {
-    const items = [...node.items];
-    const index = key === '-' ? items.length : Number(key);
-    if (!Number.isInteger(index) || index < 0 || index > items.length) return undefined;
-    if (rest.length > 0) {
-      const made = items[index] ? change(items[index], rest, make) : undefined;
-      if (!made) return undefined;
-      items[index] = made;
-    } else {
-      const made = make(undefined);
-      if (made) items.splice(index, 0, made);
-      else items.splice(index, 1);
-    }
+  return isList(node) ? changeItem(node, key, rest, how, make) : undefined;
+}
+
+/** `-` stands for the end, and a negative number counts from there. */
+function changeItem(
+  node: ListNode,
+  key: string,
+  rest: readonly string[],
+  how: 'add' | 'replace' | 'remove',
+  make: (old: Node | undefined) => Node | undefined,
+): Node | undefined {
+  const items = [...node.items];
+  const given = key === '-' ? items.length : /^-?\d+$/.test(key) ? Number(key) : Number.NaN;
+  const index = given < 0 ? items.length + given : given;
+  const old = items[index];
+  if (how === 'add' && rest.length === 0) {
+    const made = make(undefined);
+    if (!made || given < 0 || !(index <= items.length)) return undefined;
+    items.splice(index, 0, made);
     return { ...node, items };
   }
-  return undefined;
+  if (!old) return undefined;
+  const made = rest.length > 0 ? change(old, rest, how, make) : make(old);
+  if (made) items[index] = made;
+  else if (rest.length > 0) return undefined;
+  else items.splice(index, 1);
+  return { ...node, items };
 }
 
 /** The body of an inline `patch:` text. */

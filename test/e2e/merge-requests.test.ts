@@ -89,6 +89,33 @@ describe('what people do with the merge request', () => {
     expect(await gitlab.file(istiodFile(API))).toContain('1.29.4');
     expect(await gitlab.file(file)).toContain('1.30.1');
   });
+
+  it('push to its branch that moves a cluster of another wave: named, whatever the version, and rolled back', async () => {
+    const fleet = await startFleet({
+      people: false,
+      scenario: { seed: 7, gitlab: { mergeabilitySeconds: 0, mergeMethod: 'squash' } },
+    });
+    const gitlab = gitlabRest(fleet);
+    await start(fleet, {});
+    await atPhase(fleet, 'waiting for the merge');
+    const outsider = 'eks-dev-us-east-1-search';
+    const text = await gitlab.file(istiodFile(outsider), branch);
+    await gitlab.commit(branch, istiodFile(outsider), text.replace('1.29.4', '1.29.9'));
+    await until('a draft again', async () => (await gitlab.request(1)).draft);
+    // What others merge themselves meanwhile is theirs.
+    const other = istiodFile('eks-dev-us-east-1-payments');
+    await gitlab.commit('main', other, (await gitlab.file(other)).replace('1.29.4', '1.29.8'));
+    await gitlab.merge(1);
+    const rollout = await until('the rollback', async () => {
+      const now = await rolloutOf(fleet);
+      return now?.rollback && now;
+    });
+    const { description } = await gitlab.request(rollout.rollback!.iid);
+    expect(description).toMatch(
+      /search is not in the wave, and the merge moved it from .*1\.29\.4.* to .*1\.29\.9/,
+    );
+    expect(description).not.toContain('payments is not in the wave');
+  });
 });
 
 describe('somebody changes the same file between the merge and the rollback', () => {

@@ -405,6 +405,48 @@ describe('Flux', () => {
   });
 });
 
+describe('operations of a patch', () => {
+  const patched = (operation: string) =>
+    resolve({
+      ...root(`patches:\n- target: {kind: HelmRelease}\n  patch: |-\n    - ${operation}\n`),
+      'base/kustomization.yaml': 'resources: [istiod.yaml, config.yaml]\n',
+      'base/istiod.yaml': release(
+        'istiod',
+        'istiod',
+        '1.28.2',
+        '  valuesFrom:\n  - {kind: Secret, name: gone}\n  - {kind: ConfigMap, name: v}\n',
+      ),
+      'base/config.yaml':
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v, namespace: istio-system}\ndata: {values.yaml: "global: {tag: 1.28.2}"}\n',
+    });
+
+  // Each as kubectl kustomize has it.
+  it.each([
+    ['{op: replace, path: /spec/valuesFrom/1, value: {kind: Secret, name: other}}', 'Secret other'],
+    ['{op: add, path: /spec/valuesFrom/-, value: {kind: Secret, name: other}}', 'Secret other'],
+    ['{op: remove, path: /spec/valuesFrom/-1}', 'Secret gone'],
+    ['{op: remove, path: /spec/nothing}', 'which does not exist'],
+    ['{op: add, path: /spec/valuesFrom/5, value: {name: x}}', 'which does not exist'],
+    ['{op: replace, path: /spec/valuesFrom/5, value: {name: x}}', 'which does not exist'],
+    ['{op: add, path: /spec/a/b, value: x}', 'which does not exist'],
+    ['{op: test, path: /spec/chart/spec/chart, value: other}', 'the test fails'],
+  ])('%s: cannot tell, since %s', (operation, reason) => {
+    expect(patched(operation)).toMatchObject({
+      class: 'cannot-tell',
+      reason: expect.stringContaining(reason),
+    });
+  });
+
+  it.each([
+    '{op: remove, path: /spec/valuesFrom/0}',
+    '{op: replace, path: /spec/valuesFrom/0, value: {kind: ConfigMap, name: v}}',
+    '{op: test, path: /spec/chart/spec/chart, value: istiod}',
+    '{op: add, path: /spec/valuesFrom/0, value: {kind: Secret, name: other}}',
+  ])('%s: the later ConfigMap of the tree decides', (operation) => {
+    expect(patched(operation).version).toBe('1.28.2');
+  });
+});
+
 describe('selectors of patches', () => {
   const to = (selector: string) =>
     resolve({
