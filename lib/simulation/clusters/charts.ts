@@ -1,6 +1,6 @@
 import type { Installer, Release } from './helm.js';
 import type { Mesh } from './istio.js';
-import type { WorkloadKind } from './workloads.js';
+import type { WorkloadKind } from './workload-spec.js';
 
 interface ChartWorkload {
   readonly kind: WorkloadKind;

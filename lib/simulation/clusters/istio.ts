@@ -4,11 +4,11 @@ import type { ClusterContext } from './context.js';
 import { holdsFor, within } from './faults.js';
 import type { Installer, Release } from './helm.js';
 import { istioCrds, istioWebhooks, serviceOf } from './istio-objects.js';
-import { type PodMesh, proxyVersion } from './pods.js';
+import { type PodMesh, podReady, proxyVersion } from './pods.js';
 import { hexadecimal, pick } from './random.js';
 import { iso } from './status.js';
 import { synczRow } from './syncz.js';
-import { podReady, Workloads } from './workloads.js';
+import { Workloads } from './workloads.js';
 
 const HUB = 'registry.istio.io/release';
 

@@ -167,3 +167,49 @@ export function proxyVersion(pod: KubeObject): string | undefined {
 export function generatedName(prefix: string, cluster: string): string {
   return `${prefix}-${suffix(5, prefix, cluster)}`;
 }
+
+/** Of the template that the pod was made from. */
+export function hashOfPod(pod: KubeObject): string {
+  const labels = pod.metadata.labels ?? {};
+  return labels['pod-template-hash'] ?? labels['controller-revision-hash']?.split('-').pop() ?? '';
+}
+
+export function ordinalOf(pod: KubeObject): number {
+  return Number(pod.metadata.labels?.['apps.kubernetes.io/pod-index'] ?? 0);
+}
+
+export function podReady(pod: KubeObject): boolean {
+  return (
+    (pod.status?.conditions as { type: string; status: string }[] | undefined)?.some(
+      (entry) => entry.type === 'Ready' && entry.status === 'True',
+    ) === true
+  );
+}
+
+/** The pod with every container running and ready. */
+export function readyPod(pod: KubeObject, now: string): KubeObject {
+  const ready = (entry: Record<string, unknown>) => ({
+    ...entry,
+    ready: true,
+    started: true,
+    state: { running: { startedAt: now } },
+  });
+  const conditions = [
+    'PodReadyToStartContainers',
+    'Initialized',
+    'Ready',
+    'ContainersReady',
+    'PodScheduled',
+  ].map((type) => ({ type, status: 'True', lastTransitionTime: now }));
+  const { containerStatuses = [], initContainerStatuses } = pod.status;
+  return {
+    ...pod,
+    status: {
+      ...pod.status,
+      phase: 'Running',
+      conditions,
+      containerStatuses: containerStatuses.map(ready),
+      ...(initContainerStatuses && { initContainerStatuses: initContainerStatuses.map(ready) }),
+    },
+  };
+}

@@ -2,10 +2,11 @@ import type { KubeObject } from '../../ports/cluster-access.js';
 import { AMBIENT_LABELS } from './ambient.js';
 import type { ClusterContext } from './context.js';
 import { within } from './faults.js';
-import { generatedName, podOf } from './pods.js';
+import { generatedName, podOf, readyPod } from './pods.js';
 import { pick } from './random.js';
 import { iso, uid } from './status.js';
-import { readyPod, type WorkloadSpec, type Workloads } from './workloads.js';
+import type { WorkloadSpec } from './workload-spec.js';
+import type { Workloads } from './workloads.js';
 
 const NODES = 3;
 

@@ -1,46 +1,13 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
 import type { ClusterContext } from './context.js';
-import { type PodMesh, podOf } from './pods.js';
-import { hexadecimal, suffix } from './random.js';
+import { hashOfPod, ordinalOf, type PodMesh, podOf, podReady, readyPod } from './pods.js';
+import { suffix } from './random.js';
 import { iso, uid } from './status.js';
-
-export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet';
-
-/** What a workload is made of in the beginning. */
-export interface WorkloadSpec {
-  readonly kind: WorkloadKind;
-  readonly namespace: string;
-  readonly name: string;
-  readonly replicas: number;
-  readonly container: string;
-  readonly image: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  /** On the workload itself, not on its pods. */
-  readonly ownLabels?: Readonly<Record<string, string>>;
-  readonly paused?: boolean;
-  readonly onDelete?: boolean;
-  /** Simulated seconds until a pod is ready. */
-  readonly podSeconds?: number;
-}
+import { hashOf, specOf, type WorkloadKind, type WorkloadSpec } from './workload-spec.js';
+import { replicaSetsOf, type Stage, type State, statusOf } from './workload-status.js';
 
 /** Decides how a new pod gets into the mesh: what the webhook of the running istiod and istio-cni do. */
 export type Injector = (namespace: string, labels: Readonly<Record<string, string>>) => PodMesh;
-
-interface State {
-  readonly kind: WorkloadKind;
-  readonly namespace: string;
-  readonly name: string;
-  readonly podSeconds: number;
-  readonly desired: number;
-  /** Names of its pods, oldest first. */
-  pods: string[];
-  hash: string;
-  previousHash: string;
-  /** Grows with every rollout: events of an earlier one do nothing. */
-  run: number;
-  created: number;
-}
 
 /** Deployments, StatefulSets and DaemonSets, and the controllers that replace their pods. */
 export class Workloads {
@@ -301,213 +268,21 @@ export class Workloads {
     });
   }
 
-  /** Number fields are left out when they are zero, as the real controllers do. */
-  #updateStatus(state: State, stage: 'progressing' | 'complete' | 'stuck'): void {
-    const { store, timeline } = this.#context;
+  #updateStatus(state: State, stage: Stage): void {
+    const { store, timeline, cluster } = this.#context;
     const object = store.get(state.kind, state.namespace, state.name)!.object;
     const pods = this.#pods(state);
-    const updated = pods.filter((pod) => hashOfPod(pod) === state.hash).length;
-    const ready = pods.filter(podReady).length;
-    const base = { observedGeneration: object.metadata.generation };
-    if (state.kind === 'DaemonSet') {
-      const status = {
-        ...base,
-        currentNumberScheduled: pods.length,
-        desiredNumberScheduled: state.desired,
-        numberMisscheduled: 0,
-        numberReady: ready,
-        ...positive({
-          updatedNumberScheduled: updated,
-          numberAvailable: ready,
-          numberUnavailable: state.desired - ready,
-        }),
-      };
-      store.put({ ...object, status });
-      return;
-    }
-    if (state.kind === 'StatefulSet') {
-      const done = updated === state.desired && ready === state.desired;
-      const revision = (hash: string) => `${state.name}-${hash}`;
-      const status = {
-        ...base,
-        replicas: pods.length,
-        currentRevision: revision(done ? state.hash : state.previousHash),
-        updateRevision: revision(state.hash),
-        collisionCount: 0,
-        ...positive({
-          readyReplicas: ready,
-          availableReplicas: ready,
-          updatedReplicas: updated,
-          currentReplicas: done ? updated : pods.length - updated,
-        }),
-      };
-      store.put({ ...object, status });
-      return;
-    }
     const now = iso(timeline.now);
-    const set = `${state.name}-${state.hash}`;
-    const progress = {
-      progressing: ['True', 'ReplicaSetUpdated', `ReplicaSet "${set}" is progressing.`],
-      complete: ['True', 'NewReplicaSetAvailable', `ReplicaSet "${set}" has successfully progressed.`],
-      stuck: ['False', 'ProgressDeadlineExceeded', `ReplicaSet "${set}" has timed out progressing.`],
-    }[stage] as [string, string, string];
-    const available = ready >= Math.max(0, state.desired - 1) && (ready > 0 || state.desired === 0);
-    const status = {
-      ...base,
-      ...positive({
-        replicas: pods.length,
-        updatedReplicas: updated,
-        readyReplicas: ready,
-        availableReplicas: ready,
-        unavailableReplicas: state.desired - ready,
-      }),
-      conditions: [
-        {
-          type: 'Available',
-          status: available ? 'True' : 'False',
-          reason: available ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
-          message: '',
-          lastUpdateTime: now,
-          lastTransitionTime: now,
-        },
-        {
-          type: 'Progressing',
-          status: progress[0],
-          reason: progress[1],
-          message: progress[2],
-          lastUpdateTime: now,
-          lastTransitionTime: now,
-        },
-      ],
-    };
-    store.put({ ...object, status });
-    this.#updateReplicaSets(state, object, pods);
-  }
-
-  #updateReplicaSets(state: State, owner: KubeObject, pods: readonly KubeObject[]): void {
-    const { store, timeline, cluster } = this.#context;
-    for (const hash of new Set([state.previousHash, state.hash])) {
-      const name = `${state.name}-${hash}`;
-      const mine = pods.filter((pod) => hashOfPod(pod) === hash);
-      const old = store.get('ReplicaSet', state.namespace, name)?.object;
-      const count = mine.length;
-      const ready = mine.filter(podReady).length;
-      if (
-        old !== undefined &&
-        (old.status?.replicas ?? 0) === count &&
-        (old.status?.readyReplicas ?? 0) === ready
-      )
-        continue;
-      store.put({
-        apiVersion: 'apps/v1',
-        kind: 'ReplicaSet',
-        metadata: {
-          name,
-          namespace: state.namespace,
-          uid: uid(cluster.cluster_id, 'ReplicaSet', state.namespace, name),
-          generation: 1,
-          creationTimestamp: old?.metadata.creationTimestamp ?? iso(timeline.now),
-          labels: { ...owner.spec.template.metadata.labels, 'pod-template-hash': hash },
-          ownerReferences: [
-            {
-              apiVersion: 'apps/v1',
-              kind: 'Deployment',
-              name: state.name,
-              uid: String(owner.metadata.uid),
-              controller: true,
-            } as { kind: string; name: string },
-          ],
-        },
-        spec: { replicas: count, selector: { matchLabels: { app: state.name, 'pod-template-hash': hash } } },
-        status: {
-          replicas: count,
-          observedGeneration: 1,
-          ...positive({ readyReplicas: ready, availableReplicas: ready }),
-        },
-      });
+    store.put({ ...object, status: statusOf(state, object, pods, stage, now) });
+    if (state.kind !== 'Deployment') return;
+    for (const set of replicaSetsOf(state, object, pods, cluster.cluster_id, now)) {
+      const old = store.get('ReplicaSet', state.namespace, set.metadata.name)?.object;
+      const same = ['replicas', 'readyReplicas'].every(
+        (field) => (old?.status?.[field] ?? 0) === (set.status[field] ?? 0),
+      );
+      if (old !== undefined && same) continue;
+      const { creationTimestamp = now } = old?.metadata ?? {};
+      store.put({ ...set, metadata: { ...set.metadata, creationTimestamp } });
     }
   }
-}
-
-function specOf(spec: WorkloadSpec, template: object): object {
-  const selector = { matchLabels: { app: spec.name } };
-  if (spec.kind === 'DaemonSet') {
-    return {
-      selector,
-      template,
-      updateStrategy: { type: spec.onDelete ? 'OnDelete' : 'RollingUpdate' },
-      revisionHistoryLimit: 10,
-    };
-  }
-  if (spec.kind === 'StatefulSet') {
-    return {
-      replicas: spec.replicas,
-      serviceName: spec.name,
-      selector,
-      template,
-      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
-    };
-  }
-  return {
-    replicas: spec.replicas,
-    selector,
-    template,
-    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
-    progressDeadlineSeconds: 600,
-    revisionHistoryLimit: 10,
-    ...(spec.paused && { paused: true }),
-  };
-}
-
-function hashOf(template: unknown): string {
-  return hexadecimal(10, JSON.stringify(template));
-}
-
-function hashOfPod(pod: KubeObject): string {
-  const labels = pod.metadata.labels ?? {};
-  return labels['pod-template-hash'] ?? labels['controller-revision-hash']?.split('-').pop() ?? '';
-}
-
-function ordinalOf(pod: KubeObject): number {
-  return Number(pod.metadata.labels?.['apps.kubernetes.io/pod-index'] ?? 0);
-}
-
-export function podReady(pod: KubeObject): boolean {
-  return (
-    (pod.status?.conditions as { type: string; status: string }[] | undefined)?.some(
-      (entry) => entry.type === 'Ready' && entry.status === 'True',
-    ) === true
-  );
-}
-
-/** The pod with every container running and ready. */
-export function readyPod(pod: KubeObject, now: string): KubeObject {
-  const ready = (entry: Record<string, unknown>) => ({
-    ...entry,
-    ready: true,
-    started: true,
-    state: { running: { startedAt: now } },
-  });
-  const conditions = [
-    'PodReadyToStartContainers',
-    'Initialized',
-    'Ready',
-    'ContainersReady',
-    'PodScheduled',
-  ].map((type) => ({ type, status: 'True', lastTransitionTime: now }));
-  const { containerStatuses = [], initContainerStatuses } = pod.status;
-  return {
-    ...pod,
-    status: {
-      ...pod.status,
-      phase: 'Running',
-      conditions,
-      containerStatuses: containerStatuses.map(ready),
-      ...(initContainerStatuses && { initContainerStatuses: initContainerStatuses.map(ready) }),
-    },
-  };
-}
-
-function positive(numbers: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(numbers).filter(([, value]) => value > 0));
 }
