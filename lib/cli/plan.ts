@@ -70,6 +70,7 @@ function run(options: Options, io: Io): void {
     addDependsOn: options.addDependsOn === true,
     updates,
   });
+  for (const warning of plan.warnings) io.err(`guard: warning: ${warning}`);
   if (options.json) io.out(JSON.stringify(forPrograms(plan), null, 2));
   else print(plan, io);
   if (plan.refused.length > 0) {
@@ -97,23 +98,24 @@ function sameRepository(all: readonly OfflineMember[], wave: readonly OfflineMem
   );
 }
 
+/** What programs read; warnings are for people and go to stderr. */
 function forPrograms(plan: Plan): Record<string, unknown> {
-  const { clusters, reach, edits, coupled, refused, warnings, diff, commits } = plan;
-  const messages = commits.map((commit) => ({
-    message: commit.message,
-    files: commit.files.map((file) => file.path),
+  const { clusters, reach, edits, coupled, diff } = plan;
+  const refused = plan.refused.map(({ reason, clusters: named, hint }) => ({
+    reason,
+    clusters: named,
+    hint,
   }));
-  const reasons = refused.map(({ reason, clusters: named, hint }) => ({ reason, clusters: named, hint }));
-  return { clusters, reach, edits, coupled, refused: reasons, warnings, commits: messages, diff };
+  return { clusters, reach, edits, coupled, refused, diff };
 }
 
 function print(plan: Plan, io: Io): void {
   for (const row of plan.clusters) {
-    io.out(`${row.cluster}: ${row.from || '(none)'} -> ${row.to}  ${row.file} ${row.path} (${row.class})`);
+    const where = `${row.file}${row.doc > 0 ? ` (document ${row.doc})` : ''} ${row.path}`;
+    io.out(`${row.cluster}: ${row.from || '(none)'} -> ${row.to}  ${where} (${row.class})`);
   }
   for (const one of plan.coupled)
     io.out(`together with it: ${one.file} ${one.path} ${one.from} -> ${one.to} (${one.reason})`);
-  for (const warning of plan.warnings) io.err(`guard: warning: ${warning}`);
   if (plan.refused.length > 0) return;
   io.out(plan.diff === '' ? 'nothing to change' : `\n${plan.diff.replace(/\n$/, '')}`);
 }
