@@ -112,6 +112,10 @@ describe('attacks on a rollout that waits for its merge', () => {
   beforeAll(async () => {
     arn = await startSigned();
     token = await gateToken(fleet);
+    // The last event of the rollout's own before the merge: after it, whatever comes is an attack's.
+    await until('people are told', async () =>
+      fleet.engine.events().some((event) => event['detail-type'] === 'Gate Opened'),
+    );
   });
 
   const withHeaders = (headers: Record<string, string>): Delivery => {
