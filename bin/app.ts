@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { App, Validations } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { declaredAnalyses } from '../lib/analysis/declared-analysis.js';
 import { parseConfig } from '../lib/config/load.js';
 import type { Config } from '../lib/config/schema.js';
 import { GuardError, UsageError } from '../lib/domain/errors.js';
@@ -71,7 +72,9 @@ function readConfig(file: string): Config {
   if (!existsSync(file)) {
     throw new UsageError(`${file}: no such configuration file; examples/guard.yaml shows one`);
   }
-  return parseConfig(readFileSync(file, 'utf8'), file);
+  const config = parseConfig(readFileSync(file, 'utf8'), file);
+  declaredAnalyses(config.checks, config.metrics.provider);
+  return config;
 }
 
 /** A value given with `-c key=value`, or in cdk.json. */

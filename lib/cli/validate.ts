@@ -8,6 +8,7 @@ import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { parseJson } from '../adapters/shared/http.js';
 import { createRateLimit } from '../adapters/shared/rate-limit.js';
 import { request } from '../adapters/shared/request.js';
+import { declaredAnalyses } from '../analysis/declared-analysis.js';
 import { metricSecrets } from '../config/metrics-schema.js';
 import type { Config } from '../config/schema.js';
 import { messageOf, TerminalError } from '../domain/errors.js';
@@ -67,6 +68,7 @@ async function validate(program: Command, io: Io, options: Options): Promise<voi
   const given = program.opts<{ config?: string }>();
   // A wrong configuration is the whole answer: its problems are told one a line.
   const config = readConfig(io, given.config);
+  declaredAnalyses(config.checks, config.metrics.provider);
   const findings: Finding[] = [{ part: 'configuration', ok: true, detail: 'every key is known and fits' }];
   const client = new SecretsManagerClient(awsClientOptions({ region: config.aws.region }));
   const secrets = createSecrets({ client, now: Date.now });

@@ -90,8 +90,24 @@ const metricsComparison = z.strictObject({
   metrics: z.array(compared).min(1).max(20),
 });
 
+const analysis = z.strictObject({
+  kind: z.literal('analysis'),
+  name: common.name,
+  timeout_seconds: common.timeout_seconds,
+  template: z
+    .string()
+    .min(1)
+    .describe(
+      'YAML of an AnalysisTemplate as it is written for Argo Rollouts, and of those that it refers to; judged for every cluster while soaking',
+    ),
+  args: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("Its arguments; '{cluster_name}' in one of them becomes the cluster's name"),
+});
+
 export const checkSchema = z
-  .discriminatedUnion('kind', [kubectl, healthEndpoint, metricsComparison])
+  .discriminatedUnion('kind', [kubectl, healthEndpoint, metricsComparison, analysis])
   .superRefine((check, issues) => {
     if (check.kind === 'metrics_comparison') {
       const names = check.metrics.map(({ name }) => name);
@@ -108,7 +124,8 @@ export const checkSchema = z
 
 export type DeclaredCheck = z.infer<typeof checkSchema>;
 export type MetricsComparison = Extract<DeclaredCheck, { kind: 'metrics_comparison' }>;
-export type ClusterCheck = Exclude<DeclaredCheck, MetricsComparison>;
+export type AnalysisCheck = Extract<DeclaredCheck, { kind: 'analysis' }>;
+export type ClusterCheck = Exclude<DeclaredCheck, MetricsComparison | AnalysisCheck>;
 
 /** The text for the provider that is asked; undefined: there is none. */
 export function queryFor(

@@ -1,3 +1,4 @@
+import { declaredAnalyses } from '../analysis/declared-analysis.js';
 import { isUsable, type Series } from '../analysis/series.js';
 import type { SoakMetric } from '../analysis/soak.js';
 import type { Cluster } from '../domain/cluster.js';
@@ -36,6 +37,8 @@ export async function measureBefore(
         `guard.yaml has no ${ports.config.metrics.provider}.queries for this target; a soak could prove nothing`,
       );
     requireRequests(settings, ports);
+    // A template that cannot be run would hold every soak: said before anything is changed.
+    declaredAnalyses(ports.config.checks, ports.config.metrics.provider);
     await ports.metrics.ping();
     const window = {
       from: now - WINDOW_MINUTES * 60_000,

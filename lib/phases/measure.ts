@@ -9,6 +9,7 @@ import { journalKeys } from '../ports/journal-keys.js';
 import { targetNamed } from '../targets/index.js';
 import type { MeasureInput } from './contracts.js';
 import { measureBefore } from './measure-before.js';
+import { runAnalyses } from './support/analyses.js';
 import { compareMetrics } from './support/comparisons.js';
 import {
   measureAll,
@@ -125,10 +126,11 @@ async function soakStep(
         intervalMs: intervalSeconds * 1000,
       },
     };
-    const [measurements, alerts, baseline] = await Promise.all([
+    const [measurements, alerts, baseline, analyses] = await Promise.all([
       measureAll(asked, [...clusters, ...control], window, ports),
       ports.metrics.alerts([...clusters, ...control].map(metricCluster)),
       preparedBaseline(ports, key, input),
+      runAnalyses(clusters, startedAt, ports),
     ]);
     const { judged, requests } = splitRequests(measurements);
     const shown = { from: startedAt - SHOWN_BEFORE_MS, to: now };
@@ -139,10 +141,15 @@ async function soakStep(
       clusters,
       isOver,
     );
+    if (judgement.decision !== 'failed' && analyses.failed.size > 0) {
+      compared = analyses.failed;
+      judgement = withComparisons(judgement, compared, isOver);
+    }
     // Only a soak that would pass asks: whatever else it says is said without them.
     if (judgement.decision === 'passed') {
       const changed = { at: changedAt(rollout, 'forward'), soakSince: startedAt };
       compared = await compareMetrics(rollout, clusters, changed, ports);
+      for (const [id, results] of analyses.ended) compared.set(id, [...(compared.get(id) ?? []), ...results]);
       judgement = withComparisons(judgement, compared, isOver);
     }
     const { dashboard } = targetNamed(rollout.target);

@@ -19,7 +19,7 @@ export function declaredChecks(
 ): Promise<CheckResult[]> {
   return Promise.all(
     checks
-      .filter((check) => check.kind !== 'metrics_comparison')
+      .filter((check) => check.kind === 'kubectl' || check.kind === 'health_endpoint')
       .filter(({ stages }) => stages.includes(stage))
       .map(async (check) => {
         try {
