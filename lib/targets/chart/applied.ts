@@ -1,7 +1,7 @@
 import type { TargetGitops } from '../../gitops/target.js';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import { notApplied } from '../kubernetes/applied.js';
-import { collect, nameOf } from '../kubernetes/collect.js';
+import { collectItems, nameOf } from '../kubernetes/collect.js';
 import { rolloutState } from '../kubernetes/rollout.js';
 import type { ClusterStep, StepContext } from '../target.js';
 import { ownedBy, ownReleases } from './own.js';
@@ -11,7 +11,7 @@ export async function chartApplied(
   { api, version, changedAt }: StepContext,
   gitops: TargetGitops,
 ): Promise<ClusterStep> {
-  const lists = await collect(api, [
+  const items = await collectItems(api, [
     'helmReleases',
     'kustomizations',
     'gitRepositories',
@@ -19,16 +19,13 @@ export async function chartApplied(
     'statefulSets',
     'daemonSets',
   ]);
-  for (const [name, list] of Object.entries(lists)) {
-    if ('error' in list) return { state: 'errored', message: `${name} could not be listed: ${list.error}` };
-  }
-  const items = lists as unknown as Record<keyof typeof lists, { items: readonly KubeObject[] }>;
-  const releases = ownReleases(items.helmReleases.items, gitops);
+  if ('error' in items) return { state: 'errored', message: items.error };
+  const releases = ownReleases(items.helmReleases, gitops);
   if (releases.length === 0)
     return { state: 'errored', message: `no HelmRelease of ${gitops.name} is in the cluster` };
   const objects = {
-    gitRepositories: items.gitRepositories.items,
-    kustomizations: items.kustomizations.items,
+    gitRepositories: items.gitRepositories,
+    kustomizations: items.kustomizations,
     releases,
   };
   const open = notApplied(objects, version, changedAt);
@@ -43,13 +40,13 @@ export async function chartApplied(
 
 /** Workloads that the releases rendered; items of a typed list carry no kind of their own. */
 export function ownWorkloads(
-  lists: Readonly<Record<'deployments' | 'statefulSets' | 'daemonSets', { items: readonly KubeObject[] }>>,
+  lists: Readonly<Record<'deployments' | 'statefulSets' | 'daemonSets', readonly KubeObject[]>>,
   releases: readonly KubeObject[],
 ): KubeObject[] {
   const all = [
-    ...lists.deployments.items.map((object) => ({ ...object, kind: 'Deployment' })),
-    ...lists.statefulSets.items.map((object) => ({ ...object, kind: 'StatefulSet' })),
-    ...lists.daemonSets.items.map((object) => ({ ...object, kind: 'DaemonSet' })),
+    ...lists.deployments.map((object) => ({ ...object, kind: 'Deployment' })),
+    ...lists.statefulSets.map((object) => ({ ...object, kind: 'StatefulSet' })),
+    ...lists.daemonSets.map((object) => ({ ...object, kind: 'DaemonSet' })),
   ];
   return all.filter(ownedBy(releases));
 }

@@ -97,7 +97,7 @@ function workloadsRolledOut(lists: ChartLists, releases: readonly KubeObject[], 
 function workloadsOf(lists: ChartLists, releases: readonly KubeObject[]): KubeObject[] {
   const items = (name: 'deployments' | 'statefulSets' | 'daemonSets') => {
     const list = lists[name];
-    return { items: 'items' in list ? list.items : [] };
+    return 'items' in list ? list.items : [];
   };
   return ownWorkloads(
     {

@@ -1,7 +1,6 @@
 import { sameVersion } from '../../domain/version.js';
-import type { KubeObject } from '../../ports/cluster-access.js';
 import { notApplied } from '../kubernetes/applied.js';
-import { collect, nameOf } from '../kubernetes/collect.js';
+import { collectItems, nameOf } from '../kubernetes/collect.js';
 import { rolloutState } from '../kubernetes/rollout.js';
 import type { ClusterStep, StepContext } from '../target.js';
 import { isOfIstio } from './checks/control-plane.js';
@@ -13,30 +12,27 @@ import { imageTag, isCni, isIstiod, isZtunnel } from './mesh.js';
  * it proves nothing.
  */
 export async function istioApplied({ api, version, changedAt }: StepContext): Promise<ClusterStep> {
-  const lists = await collect(api, [
+  const items = await collectItems(api, [
     'helmReleases',
     'kustomizations',
     'gitRepositories',
     'deployments',
     'daemonSets',
   ]);
-  for (const [name, list] of Object.entries(lists)) {
-    if ('error' in list) return { state: 'errored', message: `${name} could not be listed: ${list.error}` };
-  }
-  const items = lists as unknown as Record<keyof typeof lists, { items: readonly KubeObject[] }>;
-  const releases = items.helmReleases.items.filter(isOfIstio);
+  if ('error' in items) return { state: 'errored', message: items.error };
+  const releases = items.helmReleases.filter(isOfIstio);
   if (releases.length === 0)
     return { state: 'errored', message: 'no HelmRelease of Istio is in the cluster' };
   const objects = {
-    gitRepositories: items.gitRepositories.items,
-    kustomizations: items.kustomizations.items,
+    gitRepositories: items.gitRepositories,
+    kustomizations: items.kustomizations,
     releases,
   };
   const open = notApplied(objects, version, changedAt);
   if (open) return open;
   const parts = [
-    ...items.deployments.items.filter(isIstiod).map((object) => ({ ...object, kind: 'Deployment' })),
-    ...items.daemonSets.items
+    ...items.deployments.filter(isIstiod).map((object) => ({ ...object, kind: 'Deployment' })),
+    ...items.daemonSets
       .filter((object) => isCni(object) || isZtunnel(object))
       .map((object) => ({ ...object, kind: 'DaemonSet' })),
   ];

@@ -21,7 +21,7 @@ import { proxiesInSync, sidecarVersions } from './checks/data-plane.js';
 import { revisionsServed } from './checks/revisions.js';
 import { requiredCrds } from './crds.js';
 import { ISTIO_SYSTEM, proxyImage } from './mesh.js';
-import { readSyncStatus } from './sync-status.js';
+import { readSettledSync } from './sync-status.js';
 import { unrestartable } from './workloads.js';
 
 const NAMES: readonly ListName[] = [
@@ -51,7 +51,7 @@ export async function checkIstio(context: CheckContext): Promise<CheckResult[]> 
     context.analyze.run().catch((error: unknown) => ({ error: messageOf(error) })),
   ]);
   if (typeof version !== 'string') return [checkResult('api-reachable', 'errored', version.error)];
-  const sync = 'items' in lists.pods ? await readSyncStatus(api, lists.pods.items) : undefined;
+  const sync = 'items' in lists.pods ? await readSettledSync(api, lists.pods.items) : undefined;
   if (Array.isArray(findings)) context.keep?.({ findings: findings as IstioFinding[] });
   if ('items' in lists.pods)
     context.keep?.({ restarts: restartCounts(lists.pods.items, isOfMesh, context.now) });

@@ -1,13 +1,34 @@
+import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../../domain/errors.js';
 import type { KubeObject, KubernetesApi } from '../../ports/cluster-access.js';
 import { isLive } from '../kubernetes/rollout.js';
-import type { SyncRow } from './checks/data-plane.js';
+import { outOfSync, type SyncRow } from './checks/data-plane.js';
 
 const DEBUG_PORT = 8080;
 
 export interface SyncStatus {
   readonly rows: readonly SyncRow[];
   readonly asked: { readonly replicas: number; readonly answered: number; readonly problem?: string };
+}
+
+/** Until the second look at proxies that lag, milliseconds of real time. */
+const SECOND_LOOK_MS = 3_000;
+
+/**
+ * A push in flight looks like a proxy that lags, and a busy mesh pushes all the time: where some lag, they are looked
+ * at once more, and only those that lag in both readings are left.
+ */
+export async function readSettledSync(
+  api: KubernetesApi,
+  pods: readonly KubeObject[],
+  wait: (ms: number) => Promise<unknown> = setTimeout,
+): Promise<SyncStatus> {
+  const first = await readSyncStatus(api, pods);
+  const lagging = new Set(first.rows.filter(outOfSync).map(({ proxy }) => proxy));
+  if (lagging.size === 0) return first;
+  await wait(SECOND_LOOK_MS);
+  const second = await readSyncStatus(api, pods);
+  return { ...second, rows: second.rows.filter((row) => !outOfSync(row) || lagging.has(row.proxy)) };
 }
 
 /**

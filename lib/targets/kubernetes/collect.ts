@@ -46,6 +46,21 @@ export async function collect<N extends ListName>(
   return Object.fromEntries(entries) as unknown as Record<N, Listed>;
 }
 
+/** The same for a step that needs every list: all of them, or why there is no going on without one. */
+export async function collectItems<N extends ListName>(
+  api: KubernetesApi,
+  names: readonly N[],
+): Promise<Readonly<Record<N, readonly KubeObject[]>> | { readonly error: string }> {
+  const lists = await collect(api, names);
+  const items = {} as Record<N, readonly KubeObject[]>;
+  for (const name of names) {
+    const list = lists[name];
+    if ('error' in list) return { error: `${name} could not be listed: ${list.error}` };
+    items[name] = list.items;
+  }
+  return items;
+}
+
 /** Runs a check over lists that must all be there; one that is missing makes the check `errored`. */
 export function over<N extends ListName>(
   check: string,

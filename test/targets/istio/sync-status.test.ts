@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { KubeObject, KubernetesApi } from '../../../lib/ports/cluster-access.js';
 import { proxiesInSync } from '../../../lib/targets/istio/checks/data-plane.js';
-import { readSyncStatus } from '../../../lib/targets/istio/sync-status.js';
+import { readSettledSync, readSyncStatus } from '../../../lib/targets/istio/sync-status.js';
 import { pod } from '../../support/kube.js';
 
 const replica = (name: string, phase = 'Running'): KubeObject => {
@@ -63,5 +63,30 @@ describe('several istiod replicas', () => {
       'passed',
     );
     expect((await judge({}, [replica('b', 'Pending')])).verdict).toBe('failed');
+  });
+});
+
+describe('a second look', () => {
+  async function settled(...readings: ReturnType<typeof row>[][]) {
+    const waits: number[] = [];
+    let reading = 0;
+    const api = {
+      podGet: async () => JSON.stringify(readings[Math.min(reading++, readings.length - 1)]),
+    } as unknown as KubernetesApi;
+    const { rows, asked } = await readSettledSync(api, [replica('a')], async (ms) => waits.push(ms));
+    return { waits: waits.length, ...proxiesInSync(rows, asked) };
+  }
+
+  it('is not taken when all are in sync', async () => {
+    expect(await settled([row('x.y')])).toMatchObject({ verdict: 'passed', waits: 0 });
+  });
+  it('lets a push in flight come in, and another one begin', async () => {
+    const result = await settled([row('x.y', 'n0'), row('z.y')], [row('x.y'), row('z.y', 'n0')]);
+    expect(result).toMatchObject({ verdict: 'passed', waits: 1 });
+  });
+  it('leaves what lags in both', async () => {
+    const result = await settled([row('x.y', 'n0'), row('z.y')], [row('x.y', 'n0'), row('z.y', 'n0')]);
+    expect(result).toMatchObject({ verdict: 'failed', message: expect.stringContaining('x.y (cluster)') });
+    expect(result.message).not.toContain('z.y');
   });
 });

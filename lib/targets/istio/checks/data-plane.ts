@@ -38,7 +38,7 @@ function text(value: unknown): string {
 }
 
 /** The first channel whose last word was not acknowledged. */
-function outOfSync(row: SyncRow): string | undefined {
+export function outOfSync(row: SyncRow): string | undefined {
   return exchanges(row).find(([, { sent = '', acked = '' }]) => sent !== acked)?.[0];
 }
 
