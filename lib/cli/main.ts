@@ -69,7 +69,8 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
       writeErr: (text) => io.err(text.trimEnd()),
     });
   try {
-    for (const load of modulesFor(args)) (await load()).register(program, io);
+    const modules = await Promise.all(modulesFor(args).map((load) => load()));
+    for (const module of new Set(modules)) module.register(program, io);
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -80,10 +81,8 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
 }
 
 /** The named command's file alone; all of them for help or an unknown word. */
-function modulesFor(args: readonly string[]): Iterable<() => Promise<Module>> {
+function modulesFor(args: readonly string[]): (() => Promise<Module>)[] {
   const named = args.find((arg, index) => !arg.startsWith('-') && args[index - 1] !== '--config');
   const one = named === undefined ? undefined : COMMANDS[named];
-  if (one) return [one];
-  const once = new Map(Object.values(COMMANDS).map((load) => [String(load), load]));
-  return once.values();
+  return one ? [one] : Object.values(COMMANDS);
 }
