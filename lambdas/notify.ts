@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { notify } from '../lib/phases/notify.js';
 import { notifier } from './support/notifier.js';
 import { phaseHandler } from './support/phase.js';

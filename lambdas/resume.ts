@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ResumePorts, resumeRollout } from '../lib/phases/resume.js';
 import { executions } from './support/executions.js';
 import { git } from './support/git.js';

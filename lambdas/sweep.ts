@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type SweepPorts, sweep } from '../lib/phases/sweep.js';
 import { events } from './support/events.js';
 import { executions } from './support/executions.js';

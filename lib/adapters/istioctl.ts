@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Cluster } from '../domain/cluster.js';
 import { RetryableError, TerminalError } from '../domain/errors.js';
 import type { IstioAnalyzer } from '../ports/istio-analyzer.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeIssues } from '../config/describe-issues.js';
 import { configSchema } from '../config/schema.js';
 import { UsageError } from '../domain/errors.js';

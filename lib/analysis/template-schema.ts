@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** int-or-string of Kubernetes: a number, or a text that arguments make one. */
 const intOrString = z.union([z.int(), z.string()]);

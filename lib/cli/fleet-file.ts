@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../domain/errors.js';
 import type { FleetMember } from '../gitops/fleet.js';
 import { readText } from './tree-files.js';

@@ -1,5 +1,5 @@
 import { STSClient } from '@aws-sdk/client-sts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createClusterAccess, type EksClusterAccess } from '../adapters/eks/cluster-access.js';
 import { openConnection } from '../adapters/kubernetes/connection.js';
 import type { Secrets } from '../adapters/secrets.js';

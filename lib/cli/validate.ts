@@ -1,6 +1,6 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { now } from '../adapters/clock.js';
 import { createMetricsProvider } from '../adapters/metrics-provider.js';
 import { createSecrets, type Secrets } from '../adapters/secrets.js';

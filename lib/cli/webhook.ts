@@ -1,6 +1,6 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createSecrets, type Secrets } from '../adapters/secrets.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { parseJson } from '../adapters/shared/http.js';

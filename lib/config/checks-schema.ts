@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseFieldPath } from '../domain/field-path.js';
 
 const common = {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What GUARD's group may do in a cluster, as it is installed there. */
 const RBAC_FILE = new URL('../../deploy/cluster-rbac.yaml', import.meta.url);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './schema.js';
 
 /** JSON Schema of guard.yaml for editors; docs/guard.schema.json is its text. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CLUSTER_STATUSES, type Cluster, type HistoryEntry, type TargetVersions } from '../domain/cluster.js';
 import { UsageError } from '../domain/errors.js';
 

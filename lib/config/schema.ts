@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkSchema } from './checks-schema.js';
 import { datadogSchema, metricsSchema, prometheusSchema } from './metrics-schema.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { OUTCOMES } from '../domain/rollout.js';
 import { VERDICTS } from '../domain/verdict.js';
 

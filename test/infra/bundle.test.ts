@@ -26,6 +26,13 @@ describe('bundles', () => {
     expect(kb).toBeLessThanOrEqual(limitOf(handler));
   });
 
+  it('hold the one language of zod that is used: a named import of it would bring all', () => {
+    for (const files of Object.values(bundles.inputs)) {
+      const languages = files.filter((file) => file.includes('node_modules/zod/v4/locales/'));
+      expect(languages.map((file) => file.replace(/^.*\//, ''))).toEqual(['en.js']);
+    }
+  });
+
   it('hold neither the CDK, nor the whole Datadog client, nor the command line and its engine', () => {
     for (const files of Object.values(bundles.inputs)) {
       expect(files.length).toBeGreaterThan(50);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TerminalError } from '../../domain/errors.js';
 import type { Alert, MetricCluster } from '../../ports/metrics.js';
 import type { DatadogClient } from './client.js';

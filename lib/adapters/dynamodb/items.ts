@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CLUSTER_STATUSES, type Cluster } from '../../domain/cluster.js';
 import { TerminalError } from '../../domain/errors.js';
 import { OUTCOMES, type Rollout } from '../../domain/rollout.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConflictError, RefusedError, TerminalError } from '../../domain/errors.js';
 import type { FileChange, GitSnapshot, Proposal } from '../../ports/git-host.js';
 import type { GitlabClient } from './client.js';

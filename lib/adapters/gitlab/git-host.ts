@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConflictError } from '../../domain/errors.js';
 import { cutMarkdown, disarm } from '../../domain/markdown.js';
 import type { GitCommit, GitHost, MergeRequestChange, Proposal } from '../../ports/git-host.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TerminalError } from '../../domain/errors.js';
 import type { MergeRequest } from '../../ports/git-host.js';
 import type { GitlabClient } from './client.js';

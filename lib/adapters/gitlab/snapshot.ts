@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { GuardError, RetryableError, TerminalError } from '../../domain/errors.js';
 import { isManifestFile } from '../../domain/manifest-files.js';
 import type { GitSnapshot } from '../../ports/git-host.js';

@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Verifies a GitLab webhook over its raw bytes, before anything is parsed. A delivery is only ever a reason to

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConflictError, type GuardError, RetryableError, TerminalError } from '../../domain/errors.js';
 import type { KubeObject, KubernetesApi } from '../../ports/cluster-access.js';
 import { isRetryableStatus } from '../shared/guard-error.js';
