@@ -69,8 +69,10 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
       writeErr: (text) => io.err(text.trimEnd()),
     });
   try {
-    const modules = await Promise.all(modulesFor(args).map((load) => load()));
-    for (const module of new Set(modules)) module.register(program, io);
+    const modules = new Set<Module>();
+    // One after the other: loaders of modules may stumble over graphs that overlap and are loaded at once.
+    for (const load of modulesFor(args)) modules.add(await load());
+    for (const module of modules) module.register(program, io);
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
