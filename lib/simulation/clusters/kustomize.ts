@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
-import { documentsOf, join, type Manifest, manifestsOf, type Tree } from './manifests.js';
-import { isObject, jsonPatch, mergePatch, type PatchOperation, strategicMerge } from './patch.js';
+import { type Fields, type Item, list, patchesOf, patchItems, read } from './kustomize-patches.js';
+import { join, type Manifest, manifestsOf, type Tree } from './manifests.js';
+import { isObject } from './patch.js';
 
 /**
  * A small kustomize of our own: what Flux does with a folder. It shares nothing with GUARD's GitOps engine,
@@ -10,7 +11,7 @@ import { isObject, jsonPatch, mergePatch, type PatchOperation, strategicMerge } 
  * base, a transformer) becomes a note.
  */
 export function build(tree: Tree, folder: string, notes: string[] = []): Manifest[] {
-  return originals(buildFolder({ tree, notes, open: [] }, folder));
+  return buildFolder({ tree, notes, open: [] }, folder).map((item) => item.manifest);
 }
 
 interface Build {
@@ -19,14 +20,6 @@ interface Build {
   /** Folders under way, to find a cycle. */
   readonly open: readonly string[];
 }
-
-/** A manifest and the name that patches know it by, before prefixes. */
-interface Item {
-  readonly manifest: Manifest;
-  readonly names: readonly string[];
-}
-
-const originals = (items: readonly Item[]) => items.map((item) => item.manifest);
 
 function buildFolder(context: Build, folder: string, base: readonly Item[] = []): Item[] {
   if (context.open.includes(folder)) throw new Error(`cycle: ${[...context.open, folder].join(' -> ')}`);
@@ -55,8 +48,6 @@ function generated(context: Build, folder: string): Item[] {
   }
   return items;
 }
-
-type Fields = Record<string, unknown>;
 
 function applyKustomization(
   context: Build,
@@ -135,127 +126,6 @@ const CLUSTER_KINDS = new Set([
   'MutatingWebhookConfiguration',
 ]);
 
-export interface Patch {
-  readonly where: string;
-  readonly target?: Fields;
-  readonly documents: readonly unknown[];
-}
-
-function patchesOf(tree: Tree, folder: string, path: string, spec: Fields): Patch[] {
-  const patches: Patch[] = [];
-  const inFile = (file: unknown): readonly unknown[] => {
-    const at = join(folder, String(file));
-    if (!tree.files.has(at)) throw new Error(`${path}: patch ${String(file)}: no such file`);
-    return read(tree, at);
-  };
-  for (const entry of [...list(spec.patches), ...list(spec.patchesJson6902)]) {
-    if (!isObject(entry)) continue;
-    const documents = typeof entry.patch === 'string' ? documentsIn(entry.patch, path) : inFile(entry.path);
-    patches.push({ where: path, documents, ...(isObject(entry.target) && { target: entry.target }) });
-  }
-  for (const entry of list(spec.patchesStrategicMerge)) {
-    const inline = String(entry).includes('\n') || String(entry).includes('{');
-    patches.push({ where: path, documents: inline ? documentsIn(String(entry), path) : inFile(entry) });
-  }
-  return patches;
-}
-
-/** The patches of a Flux Kustomization: always inline. */
-export function applyPatches(manifests: readonly Manifest[], patches: unknown, where: string): Manifest[] {
-  let items: Item[] = manifests.map((manifest) => ({ manifest, names: [manifest.metadata.name] }));
-  for (const entry of list(patches)) {
-    if (!isObject(entry) || typeof entry.patch !== 'string') continue;
-    const documents = documentsIn(entry.patch, where);
-    items = patchItems(items, { where, documents, ...(isObject(entry.target) && { target: entry.target }) });
-  }
-  return originals(items);
-}
-
-function patchItems(items: readonly Item[], patch: Patch, notes: string[] = []): Item[] {
-  let result = [...items];
-  for (const document of patch.documents) {
-    if (document === null) continue;
-    const hits = result.filter((item) => isTarget(item, patch.target, document));
-    if (hits.length === 0 && patch.target === undefined) {
-      const problem = `${patch.where}: no matches for a patch of ${describe(document)}`;
-      // What it patches may well be in a remote base, which cannot be seen from here.
-      if (notes.length === 0) throw new Error(problem);
-      notes.push(problem);
-    }
-    const change = (manifest: Manifest): Manifest | undefined => {
-      if (Array.isArray(document)) return jsonPatch(manifest, document as PatchOperation[]) as Manifest;
-      // Kinds of custom resources have no merge keys: their lists are replaced.
-      const merge = BUILT_IN.test(manifest.apiVersion) ? strategicMerge : mergeOrDelete;
-      const merged = merge(manifest, document) as Manifest | undefined;
-      return (
-        merged && {
-          ...merged,
-          kind: manifest.kind,
-          metadata: { ...merged.metadata, name: manifest.metadata.name },
-        }
-      );
-    };
-    try {
-      result = result.flatMap((item) => {
-        if (!hits.includes(item)) return [item];
-        const manifest = change(item.manifest);
-        return manifest === undefined ? [] : [{ ...item, manifest }];
-      });
-    } catch (error) {
-      throw new Error(`${patch.where}: ${(error as Error).message}`);
-    }
-  }
-  return result;
-}
-
-const BUILT_IN =
-  /^(v1|(apps|batch|policy|autoscaling)\/v\d\w*|(networking|rbac\.authorization)\.k8s\.io\/.*)$/;
-
-function mergeOrDelete(target: unknown, patch: unknown): unknown {
-  if (isObject(patch) && patch.$patch === 'delete') return undefined;
-  return mergePatch(target, patch);
-}
-
-function isTarget(item: Item, target: Fields | undefined, document: unknown): boolean {
-  const { manifest, names } = item;
-  const { group, version } = apiOf(manifest.apiVersion);
-  if (target === undefined) {
-    if (!isObject(document) || !isObject(document.metadata)) return false;
-    const namespace = document.metadata.namespace;
-    return (
-      document.kind === manifest.kind &&
-      apiOf(String(document.apiVersion ?? manifest.apiVersion)).group === group &&
-      names.includes(String(document.metadata.name)) &&
-      (namespace === undefined ||
-        manifest.metadata.namespace === undefined ||
-        namespace === manifest.metadata.namespace)
-    );
-  }
-  const fits = (pattern: unknown, values: readonly string[]) =>
-    pattern === undefined || values.some((value) => new RegExp(`^(?:${String(pattern)})$`).test(value));
-  return (
-    fits(target.kind, [manifest.kind]) &&
-    fits(target.group, [group]) &&
-    fits(target.version, [version]) &&
-    fits(target.name, names) &&
-    fits(target.namespace, [manifest.metadata.namespace ?? '']) &&
-    labelled(target.labelSelector, manifest.metadata.labels) &&
-    labelled(target.annotationSelector, manifest.metadata.annotations)
-  );
-}
-
-function labelled(selector: unknown, labels: Readonly<Record<string, string>> = {}): boolean {
-  if (selector === undefined) return true;
-  return String(selector)
-    .split(',')
-    .every((term) => {
-      const [, key, operator, value] = /^\s*([^=!\s]+)\s*(==?|!=)?\s*(.*?)\s*$/.exec(term) ?? [];
-      if (key === undefined) return false;
-      if (operator === undefined) return labels[key] !== undefined;
-      return operator === '!=' ? labels[key] !== value : labels[key] === value;
-    });
-}
-
 function configMapOf(tree: Tree, folder: string, entry: Fields): Manifest {
   const data: Record<string, string> = {};
   for (const literal of list(entry.literals)) {
@@ -291,29 +161,8 @@ function load(tree: Tree, path: string): Item[] {
   }
 }
 
-const read = (tree: Tree, path: string) => documentsIn(tree.files.get(path)!, path);
-
-function documentsIn(content: string, where: string): unknown[] {
-  try {
-    return documentsOf(content);
-  } catch (error) {
-    throw new Error(`${where}: ${(error as Error).message}`);
-  }
-}
-
 function isRemote(location: string): boolean {
   return /^(https?:|ssh:|git::|git@|github\.com\/|oci:)|[?&]ref=|\.git\b/.test(location);
 }
 
-function apiOf(apiVersion = 'v1'): { group: string; version: string } {
-  const [first = '', second] = apiVersion.split('/');
-  return second === undefined ? { group: '', version: first } : { group: first, version: second };
-}
-
-function describe(document: unknown): string {
-  if (!isObject(document)) return 'no object';
-  return `${String(document.kind)} ${isObject(document.metadata) ? String(document.metadata.name) : '?'}`;
-}
-
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
