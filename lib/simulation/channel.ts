@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { EngineClock } from '../local/clock.js';
+import { listen } from './listen.js';
 
 export interface ChannelMessage {
   /** Epoch milliseconds, simulated. */
@@ -31,16 +31,10 @@ export async function startChannel({ clock }: { clock: EngineClock }): Promise<S
       response.writeHead(204).end();
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const { address, stop } = await listen(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://${address}/`,
     messages,
-    async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    stop,
   };
 }

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { eksNameOf } from '../../domain/cluster.js';
 import type { SimulatedCluster } from '../clusters/cluster.js';
 import { type MetricName, within } from '../clusters/faults.js';
+import { listen } from '../listen.js';
 import { createGenerator } from '../metrics/generator.js';
 import type { World } from '../world.js';
 import { type Answer, badRequest, FORBIDDEN, NOT_FOUND } from './answers.js';
@@ -200,19 +200,13 @@ export async function startDatadog(
     });
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
+  const { address, stop } = await listen(server, options.port);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}`,
     requests,
     events,
     points,
-    async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    stop,
   };
 }
 

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineClock } from '../../local/clock.js';
 import type { Command } from '../command-log.js';
 import type { GitStore } from '../git.js';
+import { listen } from '../listen.js';
 import type { CommandLog } from '../world.js';
 import { type Act, carryOutAct } from './acts.js';
 import { type Answer, ApiError } from './answers.js';
@@ -96,11 +96,8 @@ export async function startGitlab(options: GitlabOptions): Promise<SimulatedGitl
       });
   });
   server.keepAliveTimeout = 120_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const listening = await listen(server, options.port);
+  const url = `http://${listening.address}`;
   const webhooks = deliverWebhooks({ clock, model, url });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -211,8 +208,7 @@ export async function startGitlab(options: GitlabOptions): Promise<SimulatedGitl
     async stop() {
       webhooks.stop();
       await webhooks.settled();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await listening.stop();
     },
   };
 }

@@ -1,23 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Permission } from '../../config/cluster-permissions.js';
 import type { SimulatedCluster } from '../clusters/cluster.js';
 import { within } from '../clusters/faults.js';
+import { listen } from '../listen.js';
 import type { World } from '../world.js';
 import { type Caller, createAuthenticate, type Identify, impersonated } from './authenticate.js';
 import { askedBy, createAuthorizer, forbidden, REVIEWS } from './authorize.js';
 import type { Certificates } from './certificates.js';
 import { discover } from './discovery.js';
 import { PROTOCOLS, servePortForward } from './port-forward.js';
-import { find, read } from './read.js';
-import { ApiError, type Reply, statusOf, unknownPath } from './reply.js';
+import { find } from './read.js';
+import { ApiError, statusOf, unknownPath } from './reply.js';
 import { type Route, routeOf } from './route.js';
+import { type Command, createVerbs, PREFIX } from './verbs.js';
 import { watch } from './watch.js';
 import { bodyOf, fail, refuse, send, Unreachable } from './wire.js';
-import { patch, remove } from './write.js';
 
 /** A request that the API servers have seen. */
 export interface SeenRequest {
@@ -49,10 +49,8 @@ export interface KubernetesFace {
   readonly requests: readonly SeenRequest[];
   stop(): Promise<void>;
   /** Carries out a write of the command log again. */
-  replay(command: { kind: string; at: number; [key: string]: unknown }): boolean;
+  replay(command: Command): boolean;
 }
-
-const PREFIX = /^\/clusters\/([^/?]+)(\/[^?]*)?(?:\?(.*))?$/;
 
 /** One HTTPS server for the API servers of all clusters. */
 export async function serveKubernetes(options: KubernetesOptions): Promise<KubernetesFace> {
@@ -61,7 +59,8 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
   const authorizer = createAuthorizer(world);
   const requests: SeenRequest[] = [];
   const watches = new Set<() => void>();
-  const counters = { served: 0, continued: 0 };
+  const verbs = createVerbs(world);
+  let served = 0;
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => PROTOCOLS.find((name) => offered.has(name)) ?? false,
@@ -105,7 +104,7 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
         response.on('close', () => watches.delete(end));
         return;
       }
-      send(response, await answer(cluster, route, request, query));
+      send(response, await verbs.answer(cluster, route, request, query));
     } catch (error) {
       fail(response, error);
     }
@@ -122,9 +121,9 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
     const faults = cluster.faults();
     const minutes = cluster.minutes(world.clock.now());
     if (within(faults.unreachable, minutes)) throw new Unreachable();
-    counters.served += 1;
-    if (every(kubernetes.throttleEvery, counters.served)) throw statusOf(429);
-    if (every(kubernetes.errorEvery, counters.served)) throw statusOf(500);
+    served += 1;
+    if (every(kubernetes.throttleEvery, served)) throw statusOf(429);
+    if (every(kubernetes.errorEvery, served)) throw statusOf(500);
     const status = faults.status;
     if (typeof status === 'number') throw statusOf(status);
     if (status !== undefined && within(status, minutes)) throw statusOf(status.code);
@@ -137,69 +136,6 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
       path,
       query: new URLSearchParams(query),
     };
-  }
-
-  async function answer(
-    cluster: SimulatedCluster,
-    route: Route,
-    request: IncomingMessage,
-    query: URLSearchParams,
-  ): Promise<Reply> {
-    const now = world.clock.now();
-    const dryRun = query.get('dryRun') === 'All';
-    if (request.method === 'GET' && route.subresource === 'proxy') return proxied(cluster, route);
-    if (route.subresource !== undefined && route.subresource !== 'status') throw unknownPath();
-    switch (request.method) {
-      case 'GET': {
-        const { kubernetes = {} } = world.scenario;
-        const expire = () => {
-          if (kubernetes.expireContinue === undefined) return false;
-          counters.continued += 1;
-          return counters.continued === kubernetes.expireContinue;
-        };
-        return read(cluster, route, {
-          query,
-          accept: request.headers.accept ?? '',
-          now,
-          pageLimit: kubernetes.pageLimit,
-          expire,
-        });
-      }
-      case 'PATCH': {
-        const body = (await bodyOf(request)).toString();
-        const contentType = request.headers['content-type'] ?? '';
-        if (!dryRun) {
-          // Tried first without effect, so that the log holds nothing that was refused.
-          patch(cluster, route, contentType, body, true);
-          world.commands.append({
-            kind: 'kubernetes.patch',
-            at: now,
-            cluster: cluster.cluster.cluster_id,
-            path: pathOf(request),
-            contentType,
-            body,
-          });
-        }
-        return patch(cluster, route, contentType, body, dryRun);
-      }
-      case 'DELETE':
-        if (route.name === undefined) break;
-        remove(cluster, route, true);
-        if (!dryRun)
-          world.commands.append({
-            kind: 'kubernetes.delete',
-            at: now,
-            cluster: cluster.cluster.cluster_id,
-            path: pathOf(request),
-          });
-        return remove(cluster, route, dryRun);
-    }
-    throw new ApiError(
-      405,
-      'MethodNotAllowed',
-      'the server does not allow this method on the requested resource',
-      {},
-    );
   }
 
   async function forward(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -264,45 +200,21 @@ export async function serveKubernetes(options: KubernetesOptions): Promise<Kuber
     requests.push({ cluster: cluster.cluster.cluster_id, caller, ...seen, url: own });
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
+  const listening = await listen(server, options.port);
 
   return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `https://${listening.address}`,
     requests,
+    replay: (command) => verbs.replay(command, clusters),
     async stop() {
       for (const end of watches) end();
       for (const client of sockets.clients) client.terminate();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-    replay(command) {
-      if (command.kind !== 'kubernetes.patch' && command.kind !== 'kubernetes.delete') return false;
-      const cluster = clusters.get(String(command.cluster));
-      if (cluster === undefined) return true;
-      cluster.advance(command.at);
-      const route = routeOf(String(command.path));
-      if (command.kind === 'kubernetes.delete') remove(cluster, route, false);
-      else patch(cluster, route, String(command.contentType), String(command.body), false);
-      return true;
+      await listening.stop();
     },
   };
 }
 
 const REVIEWED = 'selfsubjectaccessreviews.authorization.k8s.io';
-
-/** A pod's port through the API server's proxy: debug endpoints want credentials there, and get none. */
-function proxied(cluster: SimulatedCluster, route: Route): Reply {
-  const [, name = '', port] = /^(?:https?:)?([^:]+)(?::(\d+))?$/.exec(route.name ?? '') ?? [];
-  const pod = find(cluster, { ...route, name }).object;
-  const path = `/${route.rest ?? ''}`;
-  if (path.startsWith('/debug/')) return { status: 401, body: 'Unauthorized', contentType: 'text/plain' };
-  const found = cluster.podGet(pod, Number(port ?? 80), path);
-  if (found === undefined) throw statusOf(503);
-  return { ...found, contentType: 'text/plain' };
-}
 
 function verbOf(method: string | undefined, route: Route, watching: boolean): string {
   if (watching) return 'watch';
@@ -313,10 +225,6 @@ function verbOf(method: string | undefined, route: Route, watching: boolean): st
 function nameOf({ resource, subresource }: Route): string {
   const full = resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`;
   return subresource === undefined ? full : `${full}/${subresource}`;
-}
-
-function pathOf(request: IncomingMessage): string {
-  return PREFIX.exec(request.url ?? '')?.[2] ?? '/';
 }
 
 function every(nth: number | undefined, count: number): boolean {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { SimulatedCluster } from '../clusters/cluster.js';
 import { within } from '../clusters/faults.js';
+import { listen } from '../listen.js';
 import { createGenerator } from '../metrics/generator.js';
 import type { World } from '../world.js';
 import { alertmanagerAlerts, prometheusAlerts, silences } from './alerts.js';
@@ -143,18 +143,12 @@ export async function startPrometheus(
     });
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
+  const { address, stop } = await listen(server, options.port);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}`,
     requests,
     storage,
-    async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    stop,
   };
 }
 
