@@ -50,9 +50,11 @@ describe('metrics as lines of the log', () => {
   });
 
   it('names only dimensions and metrics that the line has', () => {
-    for (const line of written(sample, { ...sample, check: 'x' }) as Record<string, never>[]) {
-      // biome-ignore lint/suspicious/noExplicitAny: a parsed line
-      const [{ Dimensions, Metrics }] = (line._aws as any).CloudWatchMetrics;
+    interface Line {
+      readonly _aws: { CloudWatchMetrics: [{ Dimensions: string[][]; Metrics: [{ Name: string }] }] };
+    }
+    for (const line of written(sample, { ...sample, check: 'x' }) as Line[]) {
+      const [{ Dimensions, Metrics }] = line._aws.CloudWatchMetrics;
       for (const key of [...Dimensions.flat(), Metrics[0].Name]) expect(line).toHaveProperty([key]);
     }
   });

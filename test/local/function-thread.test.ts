@@ -16,7 +16,7 @@ const HANDLERS = {
       name: context.functionName,
       left: context.getRemainingTimeInMillis() > 0,
       thread: threadId,
-      now: (globalThis as any)[Symbol.for('guard.clock')](),
+      now: (globalThis as unknown as Record<symbol, () => number>)[Symbol.for('guard.clock')]!(),
       endpoint: process.env.AWS_ENDPOINT_URL,
     });`,
   'refuse.ts': `

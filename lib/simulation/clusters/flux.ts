@@ -1,12 +1,10 @@
-import { posix } from 'node:path';
 import type { KubeObject } from '../../ports/cluster-access.js';
 import { type ClusterContext, wake } from './context.js';
+import { builtFor } from './flux-build.js';
 import { applyFluxFault } from './flux-faults.js';
+import { artifactOf, FLUX, sourceStatus } from './flux-sources.js';
 import { HelmController, type Installer } from './helm.js';
-import { build } from './kustomize.js';
-import { applyPatches } from './kustomize-patches.js';
-import { type Manifest, Tree } from './manifests.js';
-import { hexadecimal } from './random.js';
+import type { Manifest } from './manifests.js';
 import { resourceFor, resourceOf } from './resources.js';
 import {
   conditionOf,
@@ -18,7 +16,6 @@ import {
   withCondition,
   withoutCondition,
 } from './status.js';
-import { substitute } from './substitute.js';
 
 /** What a Kustomization of ours puts on the cluster; other kinds are in its inventory and nowhere else. */
 const APPLIED = new Set([
@@ -38,10 +35,6 @@ const APPLIED = new Set([
   'Telemetry',
   'EnvoyFilter',
 ]);
-
-const FLUX = 'flux-system';
-const trees = new WeakMap<ReadonlyMap<string, string>, { tree: Tree; built: Map<string, Built> }>();
-type Built = { manifests: readonly Manifest[]; error?: string };
 
 /** The GitOps Toolkit on one cluster: sources, Kustomizations and HelmReleases in simulated time. */
 export class Flux {
@@ -114,39 +107,11 @@ export class Flux {
 
   #artifact(repository: KubeObject): void {
     const { store, timeline } = this.#context;
-    const now = iso(timeline.now);
-    store.put({
-      ...repository,
-      status: {
-        ...repository.status,
-        artifact: {
-          revision: this.revision,
-          digest: `sha256:${hexadecimal(64, this.#sha)}`,
-          lastUpdateTime: now,
-          path: `gitrepository/${FLUX}/${FLUX}/${this.#sha}.tar.gz`,
-          url: `http://source-controller.${FLUX}.svc.cluster.local./gitrepository/${FLUX}/${FLUX}/${this.#sha}.tar.gz`,
-        },
-        observedGeneration: repository.metadata.generation,
-        conditions: [
-          conditionOf(
-            'Ready',
-            'True',
-            'Succeeded',
-            `stored artifact for revision '${this.revision}'`,
-            now,
-            repository,
-          ),
-          conditionOf(
-            'ArtifactInStorage',
-            'True',
-            'Succeeded',
-            `stored artifact for revision '${this.revision}'`,
-            now,
-            repository,
-          ),
-        ],
-      },
-    });
+    const status = {
+      ...repository.status,
+      ...artifactOf(repository, this.revision, this.#sha, iso(timeline.now)),
+    };
+    store.put({ ...repository, status });
   }
 
   /** Starts a Kustomization's reconciliation in some seconds. */
@@ -278,7 +243,7 @@ export class Flux {
     // Another repository, or another cluster: nothing of it can be seen from here.
     if (source.kind !== 'GitRepository' || source.name !== FLUX || object.spec.kubeConfig !== undefined)
       return;
-    const manifests = this.#manifests(object);
+    const manifests = builtFor(object, this.#files, this.#context.store);
     const before = this.#inventories.get(key) ?? new Set();
     const inventory = new Set<string>();
     for (const manifest of manifests) {
@@ -305,51 +270,6 @@ export class Flux {
       if (kind === 'Namespace' || !APPLIED.has(kind)) continue;
       this.#context.store.remove(resourceFor({ apiVersion, kind }), inside, member);
     }
-  }
-
-  #manifests(object: KubeObject): Manifest[] {
-    const { tree, built } = this.#tree();
-    // Flux keeps a path inside the tree by cutting off what leads out of it.
-    const path = posix.join('/', String(object.spec.path ?? './')).replace(/^\/|\/$/g, '');
-    let result = built.get(path);
-    if (result === undefined) {
-      try {
-        result = { manifests: build(tree, path) };
-      } catch (error) {
-        result = { manifests: [], error: (error as Error).message };
-      }
-      built.set(path, result);
-    }
-    if (result.error !== undefined) throw new Error(`kustomize build failed: ${result.error}`);
-    const variables = this.#variables(object);
-    return applyPatches(result.manifests, object.spec.patches, `Kustomization ${object.metadata.name}`).map(
-      (manifest) => substitute(manifest, variables),
-    );
-  }
-
-  #tree(): { tree: Tree; built: Map<string, Built> } {
-    let entry = trees.get(this.#files);
-    if (entry === undefined) {
-      entry = { tree: new Tree(this.#files), built: new Map() };
-      trees.set(this.#files, entry);
-    }
-    return entry;
-  }
-
-  #variables(object: KubeObject): Map<string, string> {
-    const variables = new Map<string, string>();
-    const { substitute: own = {}, substituteFrom = [] } = object.spec.postBuild ?? {};
-    for (const source of substituteFrom as { kind: string; name: string }[]) {
-      // A source that Git does not hold was made on the cluster by hand: it is there, with values that nobody sees.
-      const found =
-        source.kind === 'ConfigMap'
-          ? this.#context.store.get('ConfigMap', object.metadata.namespace, source.name)
-          : undefined;
-      for (const [key, value] of Object.entries(found?.object.data ?? { SIMULATED: '' }))
-        variables.set(key, String(value));
-    }
-    for (const [key, value] of Object.entries(own)) variables.set(key, String(value));
-    return variables;
   }
 
   /** Server-side apply: what Git says, over what is there. */
@@ -442,21 +362,4 @@ export class Flux {
   #faulty(kind: 'GitRepository' | 'Kustomization', object: KubeObject): boolean {
     return applyFluxFault(this.#context, kind, object);
   }
-}
-
-function sourceStatus(object: KubeObject, now: string): object {
-  const ref = object.spec?.ref ?? {};
-  const tag = String(ref.tag ?? ref.semver ?? 'latest');
-  const digest = hexadecimal(64, object.kind ?? '', object.spec?.url ?? '', tag);
-  const revision = object.kind === 'OCIRepository' ? `${tag}@sha256:${digest}` : `sha256:${digest}`;
-  const holds = object.kind !== 'HelmRepository' || !String(object.spec?.url).startsWith('oci:');
-  return {
-    observedGeneration: object.metadata.generation,
-    conditions: [
-      conditionOf('Ready', 'True', 'Succeeded', `stored artifact: revision '${revision}'`, now, object),
-    ],
-    ...(holds && {
-      artifact: { revision, digest: `sha256:${digest}`, lastUpdateTime: now, path: '', url: '' },
-    }),
-  };
 }
