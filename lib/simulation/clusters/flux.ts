@@ -1,46 +1,17 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
 import { type ClusterContext, wake } from './context.js';
+import { Applier } from './flux-apply.js';
 import { builtFor } from './flux-build.js';
 import { applyFluxFault } from './flux-faults.js';
 import { artifactOf, FLUX, sourceStatus } from './flux-sources.js';
 import { HelmController, type Installer } from './helm.js';
-import type { Manifest } from './manifests.js';
-import { resourceFor, resourceOf } from './resources.js';
-import {
-  conditionOf,
-  durationOf,
-  iso,
-  isReady,
-  seconds,
-  uid,
-  withCondition,
-  withoutCondition,
-} from './status.js';
-
-/** What a Kustomization of ours puts on the cluster; other kinds are in its inventory and nowhere else. */
-const APPLIED = new Set([
-  'Namespace',
-  'ConfigMap',
-  'GitRepository',
-  'HelmRepository',
-  'OCIRepository',
-  'Kustomization',
-  'HelmRelease',
-  'VirtualService',
-  'DestinationRule',
-  'Gateway',
-  'ServiceEntry',
-  'PeerAuthentication',
-  'AuthorizationPolicy',
-  'Telemetry',
-  'EnvoyFilter',
-]);
+import { conditionOf, durationOf, iso, isReady, seconds, withCondition, withoutCondition } from './status.js';
 
 /** The GitOps Toolkit on one cluster: sources, Kustomizations and HelmReleases in simulated time. */
 export class Flux {
   readonly #context: ClusterContext;
   readonly #helm: HelmController;
-  readonly #inventories = new Map<string, Set<string>>();
+  readonly #applier: Applier;
   readonly #runs = new Map<string, number>();
   #files: ReadonlyMap<string, string> = new Map();
   #branch = 'main';
@@ -49,6 +20,7 @@ export class Flux {
   constructor(context: ClusterContext, installer: Installer) {
     this.#context = context;
     this.#helm = new HelmController(context, installer);
+    this.#applier = new Applier(context, (object) => this.#changed(object));
   }
 
   /** `main@sha1:…` */
@@ -72,13 +44,13 @@ export class Flux {
   #createRoot(branch: string): void {
     const { cluster, fluxPath } = this.#context;
     const url = `https://gitlab.example.com/${cluster.gitlab_repo}.git`;
-    this.#create({
+    this.#applier.create({
       apiVersion: 'source.toolkit.fluxcd.io/v1',
       kind: 'GitRepository',
       metadata: { name: FLUX, namespace: FLUX },
       spec: { interval: '1m0s', ref: { branch }, secretRef: { name: FLUX }, url },
     });
-    this.#create({
+    this.#applier.create({
       apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
       kind: 'Kustomization',
       metadata: { name: FLUX, namespace: FLUX },
@@ -87,20 +59,6 @@ export class Flux {
         path: `./${fluxPath}`,
         prune: true,
         sourceRef: { kind: 'GitRepository', name: FLUX },
-      },
-    });
-  }
-
-  #create(manifest: Manifest): KubeObject {
-    const { store, timeline, cluster } = this.#context;
-    const { name, namespace = '' } = manifest.metadata;
-    return store.put({
-      ...manifest,
-      metadata: {
-        ...manifest.metadata,
-        uid: uid(cluster.cluster_id, manifest.kind, namespace, name),
-        generation: 1,
-        creationTimestamp: iso(timeline.now),
       },
     });
   }
@@ -174,10 +132,7 @@ export class Flux {
     const { store, timeline } = this.#context;
     const object = current();
     if (object === undefined) return;
-    const { namespace = '', name } = object.metadata;
-    const members = [...(this.#inventories.get(`${namespace}/${name}`) ?? [])].map((entry) =>
-      entry.split('|'),
-    );
+    const members = this.#applier.inventoryOf(object);
     const late = members.find(([kind = '', inside = '', member = '']) => {
       if (kind !== 'HelmRelease' && kind !== 'Kustomization') return false;
       const found = store.get(kind, inside, member)?.object;
@@ -203,10 +158,8 @@ export class Flux {
     fields: object = {},
   ): void {
     const { store, timeline } = this.#context;
-    const { namespace = '', name } = object.metadata;
     const now = iso(timeline.now);
-    const entries = [...(this.#inventories.get(`${namespace}/${name}`) ?? [])].map((entry) => {
-      const [kind, inside, member, apiVersion = 'v1'] = entry.split('|');
+    const entries = this.#applier.inventoryOf(object).map(([kind, inside, member, apiVersion = 'v1']) => {
       const [group = '', version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
       return { id: `${inside}_${member}_${group}_${kind}`, v: version };
     });
@@ -237,81 +190,11 @@ export class Flux {
   }
 
   #apply(object: KubeObject): void {
-    const { namespace = '', name } = object.metadata;
-    const key = `${namespace}/${name}`;
     const source = object.spec.sourceRef ?? {};
     // Another repository, or another cluster: nothing of it can be seen from here.
     if (source.kind !== 'GitRepository' || source.name !== FLUX || object.spec.kubeConfig !== undefined)
       return;
-    const manifests = builtFor(object, this.#files, this.#context.store);
-    const before = this.#inventories.get(key) ?? new Set();
-    const inventory = new Set<string>();
-    for (const manifest of manifests) {
-      const targetNamespace = object.spec.targetNamespace as string | undefined;
-      const placed = resourceOf(manifest.apiVersion, manifest.kind)?.namespaced
-        ? {
-            ...manifest,
-            metadata: {
-              ...manifest.metadata,
-              namespace: targetNamespace ?? manifest.metadata.namespace ?? namespace,
-            },
-          }
-        : manifest;
-      inventory.add(
-        [placed.kind, placed.metadata.namespace ?? '', placed.metadata.name, placed.apiVersion].join('|'),
-      );
-      this.#put(placed, { name, namespace });
-    }
-    this.#inventories.set(key, inventory);
-    if (object.spec.prune !== true) return;
-    for (const entry of before) {
-      if (inventory.has(entry)) continue;
-      const [kind = '', inside = '', member = '', apiVersion = ''] = entry.split('|');
-      if (kind === 'Namespace' || !APPLIED.has(kind)) continue;
-      this.#context.store.remove(resourceFor({ apiVersion, kind }), inside, member);
-    }
-  }
-
-  /** Server-side apply: what Git says, over what is there. */
-  #put(manifest: Manifest, owner: { name: string; namespace: string }): void {
-    const { store } = this.#context;
-    if (!APPLIED.has(manifest.kind)) return;
-    const resource = resourceOf(manifest.apiVersion, manifest.kind);
-    if (resource === undefined) return;
-    const { name, namespace } = manifest.metadata;
-    const labels = {
-      ...manifest.metadata.labels,
-      'kustomize.toolkit.fluxcd.io/name': owner.name,
-      'kustomize.toolkit.fluxcd.io/namespace': owner.namespace,
-    };
-    const old = store.get(resource, namespace, name)?.object;
-    const desired: Manifest = {
-      ...manifest,
-      apiVersion: `${resource.group === '' ? '' : `${resource.group}/`}${resource.version}`,
-      metadata: { ...manifest.metadata, labels },
-    };
-    if (old === undefined) {
-      this.#changed(this.#create(desired));
-      return;
-    }
-    const same =
-      JSON.stringify(old.spec) === JSON.stringify(desired.spec) &&
-      JSON.stringify(old.data) === JSON.stringify(desired.data);
-    const sameLabels = Object.entries(labels).every(([key, value]) => old.metadata.labels?.[key] === value);
-    if (same && sameLabels) return;
-    const { status: _status, ...fields } = desired;
-    const metadata = {
-      ...old.metadata,
-      labels: { ...old.metadata.labels, ...labels },
-      annotations: { ...old.metadata.annotations, ...manifest.metadata.annotations },
-      generation: (old.metadata.generation ?? 1) + (same ? 0 : 1),
-    };
-    const stored = store.put({
-      ...fields,
-      metadata,
-      ...(old.status !== undefined && { status: old.status }),
-    });
-    if (!same) this.#changed(stored);
+    this.#applier.apply(object, builtFor(object, this.#files, this.#context.store));
   }
 
   /** A controller's reaction to an object whose specification is new. */
