@@ -1,13 +1,13 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
 import { isCarried, Waypoints } from './ambient.js';
 import type { ClusterContext } from './context.js';
-import { holdsFor, within } from './faults.js';
+import { within } from './faults.js';
 import type { Installer, Release } from './helm.js';
+import { crashIstiods, failRestarts } from './istio-crashes.js';
 import { istioCrds, istioWebhooks, serviceOf } from './istio-objects.js';
-import { type PodMesh, podReady, proxyVersion } from './pods.js';
-import { hexadecimal, pick } from './random.js';
+import { istiodAnswer } from './istiod-ports.js';
+import { imageTag, type PodMesh, podReady, proxyVersion } from './pods.js';
 import { iso } from './status.js';
-import { synczRow } from './syncz.js';
 import { Workloads } from './workloads.js';
 
 const HUB = 'registry.istio.io/release';
@@ -194,37 +194,7 @@ export class Mesh implements Installer {
 
   /** What a port of a pod answers to GET. `undefined`: nobody listens there. */
   answer(pod: KubeObject, port: number, path: string): { status: number; body: string } | undefined {
-    if (pod.metadata.labels?.app !== 'istiod' || !podReady(pod)) return undefined;
-    const version = imageTag(pod.spec.containers[0].image);
-    const [bare, query = ''] = path.split('?', 2);
-    if (port === 15014 && bare === '/version')
-      return { status: 200, body: `${version}-${hexadecimal(40, version)}-Clean` };
-    if (port === 15014 && bare === '/metrics')
-      return { status: 200, body: `istio_build{component="pilot",tag="${version}"} 1\n` };
-    if (port !== 8080) return port === 15014 ? { status: 404, body: '404 page not found\n' } : undefined;
-    if (bare === '/ready') return { status: 200, body: '' };
-    if (bare !== '/debug/syncz') return { status: 404, body: '404 page not found\n' };
-    const namespace = new URLSearchParams(query).get('namespace') ?? undefined;
-    return { status: 200, body: JSON.stringify(this.#syncz(pod, version, namespace)) };
-  }
-
-  /** The proxies that are connected to this replica: each proxy to exactly one. */
-  #syncz(istiod: KubeObject, version: string, namespace: string | undefined): object[] {
-    const { store } = this.#context;
-    const ready = this.istiodPods().filter(podReady);
-    const own = ready.findIndex((pod) => pod.metadata.name === istiod.metadata.name);
-    const minor = Number(version.split('.')[1] ?? 0);
-    const running = store
-      .list('Pod')
-      .map((entry) => entry.object)
-      .filter((pod) => proxyVersion(pod) !== undefined && podReady(pod));
-    const late = holdsFor(this.#context.faults().proxyNotInSync, version, this.#first)
-      ? running[0]?.metadata.name
-      : undefined;
-    return running
-      .filter((pod) => pick(ready.length, pod.metadata.namespace ?? '', pod.metadata.name) === own)
-      .filter((pod) => namespace === undefined || pod.metadata.namespace === namespace)
-      .map((pod) => synczRow(pod, minor, pod.metadata.name === late));
+    return istiodAnswer(this.#context, { istiods: this.istiodPods(), first: this.#first }, pod, port, path);
   }
 
   #applyCrds(version: string): void {
@@ -334,7 +304,7 @@ export class Mesh implements Installer {
 
   #podsChanged(namespace: string, name: string): void {
     this.#stale = true;
-    this.#restart(namespace, name);
+    failRestarts(this.#context, this.#first, namespace, name);
     const { store, timeline, cluster } = this.#context;
     const isIstiod = name === this.#istiod?.name && namespace === this.#istiod.namespace;
     if (!isIstiod && !this.#gateways.some((at) => at.namespace === namespace && at.name === name)) return;
@@ -345,7 +315,7 @@ export class Mesh implements Installer {
     if (isIstiod) {
       // Its controller renders the waypoints again once it leads.
       if (this.#first !== '') this.#context.timeline.in(3, () => this.#waypoints.render(this.#proxyImage()));
-      this.#crash(pods);
+      crashIstiods(this.#context, this.#first, pods, () => this.workloads.refresh(namespace, name));
       if (within(this.#context.faults().webhookNoEndpoint, this.#context.minutes())) pods = [];
     }
     const ports = isIstiod
@@ -360,68 +330,4 @@ export class Mesh implements Installer {
         store.put(object);
     }
   }
-
-  /** The containers of a workload that does not like its new proxy have come up again a few times by now. */
-  #restart(namespace: string, name: string): void {
-    const fault = this.#context.faults().restartsAfter;
-    if (fault === undefined || fault.workload !== name || this.#first === '') return;
-    const { store, timeline } = this.#context;
-    for (const { object } of store.list('Pod')) {
-      if (object.metadata.namespace !== namespace || object.metadata.labels?.app !== name) continue;
-      if (!podReady(object) || !holdsFor(fault, proxyVersion(object) ?? '', this.#first)) continue;
-      timeline.in(30, () => {
-        const current = store.get('Pod', namespace, object.metadata.name)?.object;
-        if (current !== undefined) store.put(restarted(current, fault.count, iso(timeline.now)));
-      });
-    }
-  }
-
-  /** Ready pods of a crashing version fall back into their loop. */
-  #crash(pods: readonly KubeObject[]): void {
-    const fault = this.#context.faults().istiodCrash;
-    if (fault === undefined || this.#first === '') return;
-    for (const pod of pods) {
-      const version = imageTag(pod.spec.containers[0].image);
-      if (!podReady(pod) || !holdsFor(fault, version, this.#first)) continue;
-      this.#context.timeline.in(5, () => {
-        const current = this.#context.store.get('Pod', pod.metadata.namespace, pod.metadata.name)?.object;
-        if (current === undefined || !podReady(current)) return;
-        this.#context.store.put(crashed(current));
-        this.workloads.refresh(pod.metadata.namespace!, this.#istiod!.name);
-      });
-    }
-  }
-}
-
-function restarted(pod: KubeObject, restartCount: number, finishedAt: string): KubeObject {
-  const containerStatuses = (pod.status.containerStatuses as object[]).map((entry, index) =>
-    index === 0
-      ? {
-          ...entry,
-          restartCount,
-          lastState: { terminated: { exitCode: 1, reason: 'Error', finishedAt } },
-        }
-      : entry,
-  );
-  return { ...pod, status: { ...pod.status, containerStatuses } };
-}
-
-function crashed(pod: KubeObject): KubeObject {
-  const conditions = (pod.status.conditions as { type: string }[]).map((entry) =>
-    ['Ready', 'ContainersReady'].includes(entry.type)
-      ? { ...entry, status: 'False', reason: 'ContainersNotReady' }
-      : entry,
-  );
-  const containerStatuses = (pod.status.containerStatuses as object[]).map((entry) => ({
-    ...entry,
-    ready: false,
-    restartCount: 7,
-    state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s restarting failed container' } },
-    lastState: { terminated: { exitCode: 1, reason: 'Error' } },
-  }));
-  return { ...pod, status: { ...pod.status, conditions, containerStatuses } };
-}
-
-function imageTag(image: string): string {
-  return image.split(':').pop() ?? '';
 }

@@ -213,3 +213,8 @@ export function readyPod(pod: KubeObject, now: string): KubeObject {
     },
   };
 }
+
+/** `1.30.2` of `hub/pilot:1.30.2` */
+export function imageTag(image: string): string {
+  return image.split(':').pop() ?? '';
+}
