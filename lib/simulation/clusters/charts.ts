@@ -1,4 +1,5 @@
-import type { Installer, Release } from './helm.js';
+import type { Installer } from './helm.js';
+import type { Release } from './helm-release.js';
 import type { Mesh } from './istio.js';
 import type { WorkloadKind } from './workload-spec.js';
 

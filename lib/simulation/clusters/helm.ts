@@ -2,21 +2,16 @@ import type { KubeObject } from '../../ports/cluster-access.js';
 import { type ClusterContext, wake } from './context.js';
 import { holdsFor } from './faults.js';
 import { applyFluxFault } from './flux-faults.js';
-import { hexadecimal } from './random.js';
+import {
+  digestOf,
+  isForced,
+  type Release,
+  releaseOf,
+  type Snapshot,
+  snapshotOf,
+  superseded,
+} from './helm-release.js';
 import { conditionOf, durationOf, iso, isReady, seconds, withCondition, withoutCondition } from './status.js';
-
-/** What Helm is asked to install. */
-export interface Release {
-  readonly name: string;
-  readonly namespace: string;
-  /** `istiod` */
-  readonly chart: string;
-  readonly version: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a chart's values
-  readonly values: any;
-  /** The HelmRelease that asks for it; none for what was there before Flux. */
-  readonly origin?: { readonly name: string; readonly namespace: string };
-}
 
 /** The charts' effect on the cluster. */
 export interface Installer {
@@ -26,20 +21,6 @@ export interface Installer {
   state(release: Release): 'waiting' | 'ready';
   /** The version of Istio when the cluster began. */
   firstVersion(): string;
-}
-
-interface Snapshot {
-  readonly name: string;
-  readonly namespace: string;
-  readonly version: number;
-  readonly status: string;
-  readonly chartName: string;
-  readonly chartVersion: string;
-  readonly appVersion: string;
-  readonly configDigest: string;
-  readonly digest: string;
-  readonly firstDeployed: string;
-  readonly lastDeployed: string;
 }
 
 /** Flux's helm-controller. */
@@ -89,7 +70,7 @@ export class HelmController {
       this.#context.waiters.set(object.metadata.uid as string, () => this.#attempt(current));
       return;
     }
-    const release = this.#release(object);
+    const release = releaseOf(object, this.#context.store);
     if (release === undefined) {
       this.#condition(object, 'Ready', 'False', 'ArtifactFailed', 'no chart version matches');
       return;
@@ -147,30 +128,6 @@ export class HelmController {
       }
     }
     return undefined;
-  }
-
-  #release(object: KubeObject): Release | undefined {
-    const { chart, chartRef, values = {}, releaseName, targetNamespace } = object.spec;
-    const namespace = targetNamespace ?? object.metadata.namespace;
-    const name =
-      releaseName ?? (targetNamespace ? `${targetNamespace}-${object.metadata.name}` : object.metadata.name);
-    const origin = { name: object.metadata.name, namespace: String(object.metadata.namespace) };
-    if (chartRef !== undefined) {
-      const at = chartRef.namespace ?? object.metadata.namespace;
-      const source = this.#context.store.get('OCIRepository', at, chartRef.name)?.object;
-      const chartName = String(source?.spec.url ?? chartRef.name)
-        .split('/')
-        .pop()!;
-      const version = exact(source?.spec.ref?.tag ?? source?.spec.ref?.semver);
-      return version === undefined
-        ? undefined
-        : { name, namespace, chart: chartName, version, values, origin };
-    }
-    const chartName = String(chart?.spec?.chart ?? '')
-      .split('/')
-      .pop()!;
-    const version = exact(chart?.spec?.version);
-    return version === undefined ? undefined : { name, namespace, chart: chartName, version, values, origin };
   }
 
   #begin(object: KubeObject, release: Release, action: 'install' | 'upgrade'): void {
@@ -237,7 +194,10 @@ export class HelmController {
       observedGeneration: object.metadata.generation,
       lastAttemptedGeneration: object.metadata.generation,
       ...(released && {
-        history: [this.#snapshot(release, last, 'deployed'), ...history.map(superseded)].slice(0, 5),
+        history: [
+          snapshotOf(iso(this.#context.timeline.now), release, last, 'deployed'),
+          ...history.map(superseded),
+        ].slice(0, 5),
       }),
     };
     for (const field of ['failures', 'upgradeFailures']) delete status[field];
@@ -259,7 +219,10 @@ export class HelmController {
       ...withoutCondition(object.status, 'Reconciling'),
       failures: (object.status?.failures ?? 0) + 1,
       upgradeFailures: 1,
-      history: [this.#snapshot(release, history[0], 'failed'), ...history].slice(0, 5),
+      history: [snapshotOf(iso(this.#context.timeline.now), release, history[0], 'failed'), ...history].slice(
+        0,
+        5,
+      ),
       ...(stalled && { observedGeneration: object.metadata.generation }),
     };
     status = withCondition(status, conditionOf('Released', 'False', 'UpgradeFailed', message, now, object));
@@ -287,7 +250,10 @@ export class HelmController {
       if (latest === undefined || latest.metadata.generation !== object.metadata.generation) return;
       const message = `Helm rollback to previous release ${release.namespace}/${release.name}.v${good.version} with chart ${release.chart}@${good.chartVersion} succeeded`;
       const now = iso(timeline.now);
-      const snapshot = { ...this.#snapshot(old, history[0], 'deployed'), configDigest: good.configDigest };
+      const snapshot = {
+        ...snapshotOf(iso(this.#context.timeline.now), old, history[0], 'deployed'),
+        configDigest: good.configDigest,
+      };
       const entries = [snapshot, ...history.map((entry) => (entry === good ? superseded(entry) : entry))];
       let status: KubeObject['status'] = { ...latest.status, history: entries.slice(0, 5) };
       status = withCondition(
@@ -300,23 +266,6 @@ export class HelmController {
       );
       store.put({ ...latest, status });
     });
-  }
-
-  #snapshot(release: Release, last: Snapshot | undefined, status: string): Snapshot {
-    const now = iso(this.#context.timeline.now);
-    return {
-      name: release.name,
-      namespace: release.namespace,
-      version: (last?.version ?? 0) + 1,
-      status,
-      chartName: release.chart,
-      chartVersion: release.version,
-      appVersion: release.version,
-      configDigest: digestOf(release.values),
-      digest: `sha256:${hexadecimal(64, release.name, release.version, (last?.version ?? 0) + 1)}`,
-      firstDeployed: last?.firstDeployed ?? now,
-      lastDeployed: now,
-    };
   }
 
   /** Takes up the requests in annotations. */
@@ -345,39 +294,8 @@ export class HelmController {
   }
 }
 
-/**
- * The version that a chart reference resolves to: an exact one is itself; a range is its lowest number, missing
- * parts zero, as if nothing newer had been published; nothing at all is some release.
- */
-function exact(text: unknown): string | undefined {
-  if (text === undefined || text === null || text === '' || text === '*') return '1.0.0';
-  const [, major, minor, patch] = /(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(String(text)) ?? [];
-  if (major === undefined) return undefined;
-  if (/^v?\d+\.\d+\.\d+([-+][\w.+-]+)?$/.test(String(text))) return String(text);
-  return `${major}.${minor ?? 0}.${patch ?? 0}`;
-}
-
-/** A forced reconciliation was asked for that has not been carried out. */
-function isForced(object: KubeObject): boolean {
-  const annotations = object.metadata.annotations ?? {};
-  const token = annotations['reconcile.fluxcd.io/forceAt'];
-  return (
-    token !== undefined &&
-    token === annotations['reconcile.fluxcd.io/requestedAt'] &&
-    token !== object.status?.lastHandledForceAt
-  );
-}
-
-function superseded(entry: Snapshot): Snapshot {
-  return entry.status === 'deployed' ? { ...entry, status: 'superseded' } : entry;
-}
-
 function conditionStatus(object: KubeObject, type: string): string | undefined {
   return (object.status?.conditions as { type: string; status: string }[] | undefined)?.find(
     (entry) => entry.type === type,
   )?.status;
-}
-
-function digestOf(values: unknown): string {
-  return `sha256:${hexadecimal(64, JSON.stringify(values ?? {}))}`;
 }
