@@ -1,4 +1,5 @@
 import type { EvidenceItem } from '../domain/evidence.js';
+import { quantity } from '../domain/quantity.js';
 import { type Verdict, worst } from '../domain/verdict.js';
 import type { SoakJudgement } from './soak.js';
 import { requestsMissing, trackProblem } from './soak-coverage.js';
@@ -136,13 +137,14 @@ function waitingReason(
 
 function sentence(soak: Soak, finding: Finding): string {
   const metric = soak.prepared.input.metrics.find((one) => one.name === finding.metric)!;
+  const shown = (value: number) => quantity(value, metric.unit);
   const change = finding.expected > 0 ? ` (${signed((finding.value / finding.expected - 1) * 100)} %)` : '';
-  const numbers = `${number(finding.value)} ${metric.unit}, expected ${number(finding.expected)}${change}`;
+  const numbers = `${shown(finding.value)}, expected ${shown(finding.expected)}${change}`;
   const limit = {
-    maximum: `limit ${number(finding.limit)} ${metric.unit}`,
+    maximum: `limit ${shown(finding.limit)}`,
     gross: `limit ${number(finding.limit)} % at once`,
     increase: `limit ${number(finding.limit)} %`,
-    'zero-baseline': `was zero before, limit ${number(finding.limit)} ${metric.unit}`,
+    'zero-baseline': `was zero before, limit ${shown(finding.limit)}`,
   }[finding.rule];
   return `${finding.metric} of ${finding.cluster_id}: ${numbers}; ${limit}; since measurement ${finding.from + 1}, found at ${finding.at + 1}`;
 }

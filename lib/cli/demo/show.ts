@@ -135,7 +135,7 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
     },
     closing(report) {
       say(
-        `\n${colors.bold('Done')} in ${report.wallSeconds} s. ${colors.dim('Next: guard local starts the same fleet for the AWS CLI, kubectl and the guard commands.')}`,
+        `\n${colors.bold('Done')} in ${report.wallSeconds} s. ${colors.dim('Next: npx guard local starts the same fleet and stays, for the AWS CLI, kubectl and the guard commands.')}`,
       );
     },
   };
