@@ -175,12 +175,12 @@ export function judgeMeasurement(metric: AnalysisMetric, measurement: Measuremen
   if (measurement.warning !== undefined) {
     return { verdict: 'inconclusive', reason: `partial data: ${measurement.warning}` };
   }
-  const { result } = measurement;
+  const { result, at } = measurement;
   const hollow = hollowOf(result);
   if (hollow) return { verdict: 'inconclusive', reason: hollow };
   try {
     const shown = JSON.stringify(result).slice(0, 80);
-    if (metric.failure?.test(result)) {
+    if (metric.failure?.test(result, at)) {
       return { verdict: 'failed', reason: `${shown} meets the failure condition ${metric.failure.text}` };
     }
     if (!metric.success) {
@@ -188,7 +188,7 @@ export function judgeMeasurement(metric: AnalysisMetric, measurement: Measuremen
         ? { verdict: 'passed', reason: `${shown} does not meet the failure condition` }
         : { verdict: 'errored', reason: 'there is no condition' };
     }
-    if (metric.success.test(result))
+    if (metric.success.test(result, at))
       return { verdict: 'passed', reason: `${shown} meets the success condition` };
     const verdict = metric.failure ? 'inconclusive' : 'failed';
     return { verdict, reason: `${shown} does not meet the success condition ${metric.success.text}` };

@@ -1,6 +1,7 @@
 import { dirname, join, normalize } from 'node:path/posix';
 import { parseAllDocuments } from 'yaml';
 import { messageOf } from '../domain/errors.js';
+import type { Condition } from './expression/evaluate.js';
 import { type AnalysisMetric, loadTemplates, resolveTemplate } from './template.js';
 import { type AnalysisTemplate, templateSchema } from './template-schema.js';
 
@@ -97,7 +98,7 @@ function conditionFindings(metric: AnalysisMetric): string[] {
   const findings: string[] = [];
   const samples = samplesFor(`${success?.text ?? ''} ${failure?.text ?? ''}`);
   if (success) {
-    const results = outcomes(success.test, samples);
+    const results = outcomes(success, samples);
     if (results.every((one) => one) && results.length > 0 && !failure)
       findings.push(`can never fail: ${success.text}`);
     if (results.every((one) => !one) && results.length > 0) findings.push(`can never pass: ${success.text}`);
@@ -107,11 +108,11 @@ function conditionFindings(metric: AnalysisMetric): string[] {
       ['NaN', Number.NaN],
       ['a list of NaN', [Number.NaN]],
     ] as const) {
-      if (outcomes(success.test, [value]).includes(true)) findings.push(`passes on ${name}: ${success.text}`);
+      if (outcomes(success, [value]).includes(true)) findings.push(`passes on ${name}: ${success.text}`);
     }
   }
   if (failure) {
-    const results = outcomes(failure.test, samples);
+    const results = outcomes(failure, samples);
     if (results.every((one) => !one) && results.length > 0 && !success)
       findings.push(`can never fail: ${failure.text}`);
     if (results.every((one) => one) && results.length > 0) findings.push(`can never pass: ${failure.text}`);
@@ -119,14 +120,20 @@ function conditionFindings(metric: AnalysisMetric): string[] {
   return findings;
 }
 
-function outcomes(test: (result: unknown) => boolean, samples: readonly unknown[]): boolean[] {
-  return samples.flatMap((sample) => {
-    try {
-      return [test(sample)];
-    } catch {
-      return [];
-    }
-  });
+/** At any time of any day of a week: a condition may ask for the time. */
+const TIMES = Array.from({ length: 14 }, (_, half) => Date.UTC(2026, 0, 5, 12 * half + 3));
+
+function outcomes({ test, text }: Condition, samples: readonly unknown[]): boolean[] {
+  const times = /\bnow\s*\(/.test(text) ? TIMES : TIMES.slice(0, 1);
+  return samples.flatMap((sample) =>
+    times.flatMap((time) => {
+      try {
+        return [test(sample, time)];
+      } catch {
+        return [];
+      }
+    }),
+  );
 }
 
 /** Numbers of every size, and around and between those that the conditions name; alone and in lists. */

@@ -1,6 +1,7 @@
 import { parseAllDocuments } from 'yaml';
 import { UsageError } from '../domain/errors.js';
 import { type Condition, parseCondition } from './expression/evaluate.js';
+import { goDurationMs } from './expression/time.js';
 import { type AnalysisTemplate, type TemplateMetric, templateSchema } from './template-schema.js';
 
 /** A metric with its arguments filled in, its limits as numbers and its conditions parsed: ready to run. */
@@ -201,13 +202,10 @@ function fill(value: unknown, args: ReadonlyMap<string, string | undefined>, whe
   return value;
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 /** Go's durations: `30s`, `5m`, `1h30m`. @throws UsageError */
 export function durationMs(text: string, where: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
+  const ms = goDurationMs(text);
+  if (ms === undefined || ms < 0)
     throw new UsageError(`${where}: "${text}" is not a duration; write 30s, 5m or 1h30m`);
-  }
-  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * UNITS[unit!]!, 0);
+  return ms;
 }

@@ -28,6 +28,7 @@ describe('checkTemplates', () => {
         ),
         template('narrow', 'successCondition: "result >= 0.21 && result <= 0.22"'),
         template('map', 'successCondition: "result.status == \'ok\'"'),
+        template('nightly', 'successCondition: "now().Hour() >= 6 && result < 5"'),
         template('timed', 'successCondition: "result < 1", initialDelay: "{{args.every}}"'),
       ),
     ).toEqual([]);
@@ -35,6 +36,8 @@ describe('checkTemplates', () => {
 
   it.each([
     ['that is always true', 'successCondition: "true"', 'can never fail: true'],
+    ['that holds at any time', 'successCondition: "result < 5 || now().Hour() >= 0"', 'can never fail'],
+    ['that holds at no time', 'successCondition: "now().Hour() > 24"', 'can never pass'],
     ['that every number meets', 'successCondition: "result < 5 || result >= 5"', 'can never fail'],
     ['that nothing meets', 'successCondition: "result > 5 && result < 3"', 'can never pass'],
     ['of failure that nothing meets', 'failureCondition: "result > 5 && result < 3"', 'can never fail'],

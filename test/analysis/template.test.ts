@@ -44,8 +44,8 @@ describe('resolveTemplate', () => {
       dryRun: false,
       provider: { prometheus: { query: 'sum(rate(errors{cluster="prod-1"}[5m]))' } },
     });
-    expect(metric!.success!.test([0.02])).toBe(false);
-    expect(metric!.success!.test([0.005])).toBe(true);
+    expect(metric!.success!.test([0.02], 0)).toBe(false);
+    expect(metric!.success!.test([0.005], 0)).toBe(true);
   });
 
   it('measures once without interval and count, and until the end with an interval alone', () => {

@@ -1,23 +1,13 @@
 import { TerminalError } from '../../domain/errors.js';
 import { median as medianOf } from '../robust.js';
-import { compare, describe, entriesOf, equal, isList, isMap, numberOf, textOf } from './values.js';
+import { Duration, date, duration, Named, TimeValue, timezone } from './time.js';
+import { describe, entriesOf, equal, isList, isMap, numberOf, sorted, textOf } from './values.js';
 
 type Function = (...args: unknown[]) => unknown;
-type Predicate = (list: readonly unknown[], test: (item: unknown) => unknown) => unknown;
-
-function isTrue(value: unknown): boolean {
-  if (typeof value !== 'boolean')
-    throw new TerminalError(`a predicate gives ${describe(value)}, not true or false`);
-  return value;
-}
 
 function listOf(value: unknown): readonly unknown[] {
   if (!isList(value)) throw new TerminalError(`${describe(value)} is not a list`);
   return value;
-}
-
-function order(a: unknown, b: unknown): number {
-  return compare(a, b, (o) => o < 0) ? -1 : compare(a, b, (o) => o > 0) ? 1 : 0;
 }
 
 /** Numbers given one by one, in lists, or both. Nothing given is an error: there is no smallest of nothing. */
@@ -26,49 +16,6 @@ function numbersOf(args: readonly unknown[]): number[] {
   if (all.length === 0) throw new TerminalError('there is no number to take');
   return all;
 }
-
-function lastIndex(list: readonly unknown[], test: (item: unknown) => unknown): number {
-  for (let i = list.length - 1; i >= 0; i--) if (isTrue(test(list[i]))) return i;
-  return -1;
-}
-
-/**
- * Functions whose second argument is asked of every item. `all` of an empty list is an error and not true, as
- * it is in expr-lang: an empty result must not pass.
- */
-export const PREDICATES: Readonly<Record<string, Predicate>> = {
-  all: (list, test) => {
-    if (list.length === 0) throw new TerminalError('all() of an empty list says nothing');
-    return list.every((item) => isTrue(test(item)));
-  },
-  none: (list, test) => {
-    if (list.length === 0) throw new TerminalError('none() of an empty list says nothing');
-    return !list.some((item) => isTrue(test(item)));
-  },
-  any: (list, test) => list.some((item) => isTrue(test(item))),
-  one: (list, test) => list.filter((item) => isTrue(test(item))).length === 1,
-  filter: (list, test) => list.filter((item) => isTrue(test(item))),
-  map: (list, test) => list.map(test),
-  find: (list, test) => list.find((item) => isTrue(test(item))) ?? null,
-  findIndex: (list, test) => list.findIndex((item) => isTrue(test(item))),
-  findLast: (list, test) => list[lastIndex(list, test)] ?? null,
-  findLastIndex: lastIndex,
-  count: (list, test) => list.filter((item) => isTrue(test(item))).length,
-  sum: (list, test) => list.reduce<number>((sum, item) => sum + numberOf(test(item)), 0),
-  groupBy: (list, test) => {
-    const groups = new Map<string, unknown[]>();
-    for (const item of list) {
-      const key = String(test(item));
-      groups.set(key, [...(groups.get(key) ?? []), item]);
-    }
-    return groups;
-  },
-  sortBy: (list, test) =>
-    list
-      .map((item) => ({ item, key: test(item) }))
-      .sort((a, b) => order(a.key, b.key))
-      .map((one) => one.item),
-};
 
 /** Go's strconv: the whole text, or an error; never the half of it that is a number. */
 function parseNumber(value: unknown): number {
@@ -85,9 +32,13 @@ function parseNumber(value: unknown): number {
   return number;
 }
 
+/** Of a number its whole part; of a text the integer that it is. A duration counts nanoseconds, as in Go. */
 const asInt = (value: unknown) => {
+  if (value instanceof Duration) return Math.trunc(value.ms * 1e6);
+  if (value instanceof Named) return value.index;
   const number = parseNumber(value);
-  if (!Number.isFinite(number)) throw new TerminalError(`${number} is not an integer`);
+  if (!Number.isFinite(number) || (typeof value === 'string' && !Number.isInteger(number)))
+    throw new TerminalError(`${describe(value)} is not an integer`);
   return Math.trunc(number);
 };
 
@@ -101,10 +52,63 @@ function repeated(value: unknown, times: unknown): string {
   return text.repeat(n);
 }
 
-/** Go's strings.SplitAfter: every part keeps what it was split by. */
-function splitAfter(value: unknown, by: unknown): string[] {
+/** Go's strings.SplitN: at most so many parts, the last of which is all the rest. */
+function split(value: unknown, by: unknown, most: unknown = -1): string[] {
   const parts = textOf(value).split(textOf(by));
+  const n = numberOf(most);
+  if (n < 0 || n >= parts.length) return parts;
+  return n === 0 ? [] : [...parts.slice(0, n - 1), parts.slice(n - 1).join(textOf(by))];
+}
+
+/** Go's strings.SplitAfterN: every part keeps what it was split by. */
+function splitAfter(value: unknown, by: unknown, most: unknown = -1): string[] {
+  const parts = split(value, by, most);
   return parts.map((part, i) => (i < parts.length - 1 ? `${part}${textOf(by)}` : part));
+}
+
+/** Go's strings.Replace: the first so many, without a number all. */
+function replace(value: unknown, from: unknown, to: unknown, most: unknown = -1): string {
+  const n = numberOf(most);
+  return split(value, from, n < 0 ? -1 : n + 1).join(textOf(to));
+}
+
+/** Blanks, or all characters of the second text, from both ends. */
+function trim(value: unknown, characters?: unknown): string {
+  if (characters === undefined) return textOf(value).trim();
+  const [all, cut] = [[...textOf(value)], new Set(textOf(characters))];
+  const first = all.findIndex((one) => !cut.has(one));
+  return first === -1 ? '' : all.slice(first, all.findLastIndex((one) => !cut.has(one)) + 1).join('');
+}
+
+/** What JSON can write: maps as objects, times as texts. */
+function plain(value: unknown): unknown {
+  if (value instanceof TimeValue) return value.text;
+  if (isList(value)) return value.map(plain);
+  if (isMap(value))
+    return Object.fromEntries(
+      entriesOf(value)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, item]) => [key, plain(item)]),
+    );
+  return value ?? null;
+}
+
+function typeOf(value: unknown): string {
+  if (value === null || value === undefined) return 'nil';
+  if (value instanceof TimeValue) return value.type;
+  if (isList(value)) return 'array';
+  if (isMap(value)) return 'map';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float';
+  return 'string';
+}
+
+function fromJSON(value: unknown): unknown {
+  try {
+    return JSON.parse(textOf(value));
+  } catch {
+    throw new TerminalError('the text is not JSON');
+  }
 }
 
 function fromBase64(value: unknown): string {
@@ -155,20 +159,7 @@ export const BUILTINS: Readonly<Record<string, Function>> = {
     if (isMap(value)) return entriesOf(value).length;
     throw new TerminalError(`${describe(value)} has no length`);
   },
-  type: (value) =>
-    value === null || value === undefined
-      ? 'nil'
-      : isList(value)
-        ? 'array'
-        : isMap(value)
-          ? 'map'
-          : typeof value === 'boolean'
-            ? 'bool'
-            : typeof value === 'number'
-              ? Number.isInteger(value)
-                ? 'int'
-                : 'float'
-              : 'string',
+  type: typeOf,
   abs: (value) => Math.abs(numberOf(value)),
   ceil: (value) => Math.ceil(numberOf(value)),
   floor: (value) => Math.floor(numberOf(value)),
@@ -178,11 +169,14 @@ export const BUILTINS: Readonly<Record<string, Function>> = {
   max: (...args) => Math.max(...numbersOf(args)),
   mean: (...args) => numbersOf(args).reduce((sum, value, _, all) => sum + value / all.length, 0),
   median: (...args) => medianOf(numbersOf(args)),
-  string: (value) => (typeof value === 'string' ? value : JSON.stringify(value)),
-  trim: (value) => textOf(value).trim(),
-  trimPrefix: (value, prefix) =>
+  string: (value) => {
+    const shown = plain(value);
+    return typeof shown === 'string' ? shown : JSON.stringify(shown);
+  },
+  trim,
+  trimPrefix: (value, prefix = ' ') =>
     textOf(value).startsWith(textOf(prefix)) ? textOf(value).slice(textOf(prefix).length) : value,
-  trimSuffix: (value, suffix) =>
+  trimSuffix: (value, suffix = ' ') =>
     textOf(value).endsWith(textOf(suffix))
       ? textOf(value).slice(0, textOf(value).length - textOf(suffix).length)
       : value,
@@ -200,15 +194,19 @@ export const BUILTINS: Readonly<Record<string, Function>> = {
   bitshl: bits((a, b) => a << places(b)),
   bitshr: bits((a, b) => a >> places(b)),
   bitushr: bits((a, b) => BigInt.asUintN(64, a) >> places(b)),
-  split: (value, by) => textOf(value).split(textOf(by)),
-  replace: (value, from, to) => textOf(value).replaceAll(textOf(from), () => textOf(to)),
+  split,
+  replace,
   join: (list, by = '') => listOf(list).map(textOf).join(textOf(by)),
   indexOf: (value, part) => textOf(value).indexOf(textOf(part)),
   lastIndexOf: (value, part) => textOf(value).lastIndexOf(textOf(part)),
   hasPrefix: (value, part) => textOf(value).startsWith(textOf(part)),
   hasSuffix: (value, part) => textOf(value).endsWith(textOf(part)),
-  toJSON: (value) => JSON.stringify(value),
-  fromJSON: (value) => JSON.parse(textOf(value)) as unknown,
+  // Go's MarshalIndent.
+  toJSON: (value) => JSON.stringify(plain(value), null, 2),
+  fromJSON,
+  date,
+  duration,
+  timezone,
   first: (list) => listOf(list)[0] ?? null,
   last: (list) => listOf(list)[listOf(list).length - 1] ?? null,
   take: (list, n) => listOf(list).slice(0, Math.max(0, numberOf(n))),
@@ -216,8 +214,7 @@ export const BUILTINS: Readonly<Record<string, Function>> = {
   uniq: (list) => listOf(list).filter((item, i, all) => all.findIndex((other) => equal(other, item)) === i),
   concat: (...lists) => lists.flatMap(listOf),
   flatten: (list) => listOf(list).flat(20),
-  sort: (list, direction = 'asc') =>
-    [...listOf(list)].sort((a, b) => (direction === 'desc' ? order(b, a) : order(a, b))),
+  sort: (list, direction) => sorted(listOf(list), (item) => item, direction),
   get: (of, key) =>
     isList(of)
       ? (of[numberOf(key)] ?? null)

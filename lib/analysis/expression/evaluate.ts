@@ -1,19 +1,27 @@
 import { TerminalError, UsageError } from '../../domain/errors.js';
-import { BUILTINS, PREDICATES } from './builtins.js';
+import { BUILTINS } from './builtins.js';
 import { type Node, parseExpression } from './parse.js';
+import { PREDICATES } from './predicates.js';
+import { calculateTimes, callMethod, Duration, isMethod, Moment, TimeValue, Zone } from './time.js';
 import { compare, describe, equal, isList, isMap, numberOf, numbers, textOf } from './values.js';
 
 /** A parsed condition: `true` or `false` of a provider's result. */
 export interface Condition {
   readonly text: string;
-  /** @throws TerminalError when the result does not fit (index out of range, wrong type, not a boolean). */
-  test(result: unknown): boolean;
+  /**
+   * @param at epoch milliseconds of the measurement: what `now()` says, so that a verdict on the same measurements is
+   *   the same whenever it is given
+   * @throws TerminalError when the result does not fit (index out of range, wrong type, not a boolean).
+   */
+  test(result: unknown, at: number): boolean;
 }
 
 interface Scope {
   readonly names: ReadonlyMap<string, unknown>;
+  /** Epoch milliseconds. */
+  readonly now: number;
   /** Current items of predicates, innermost last. */
-  readonly items: unknown[];
+  readonly items: { readonly item: unknown; readonly index: number; readonly acc: unknown }[];
   steps: number;
 }
 
@@ -29,8 +37,8 @@ export function parseCondition(text: string): Condition {
   checkNames(node, text, false);
   return {
     text,
-    test(result) {
-      const value = run(node, { names: new Map([['result', result]]), items: [], steps: 0 });
+    test(result, at) {
+      const value = run(node, { names: new Map([['result', result]]), now: at, items: [], steps: 0 });
       if (typeof value !== 'boolean') {
         throw new TerminalError(`condition "${text}" gives ${describe(value)}, not true or false`);
       }
@@ -52,12 +60,17 @@ function checkNames(node: Node, text: string, inPredicate: boolean): void {
       return;
     case 'call': {
       const predicate = Object.hasOwn(PREDICATES, node.name);
-      if (!predicate && !Object.hasOwn(BUILTINS, node.name)) refuse(`unknown function "${node.name}"`);
+      if (!predicate && node.name !== 'now' && !Object.hasOwn(BUILTINS, node.name))
+        refuse(`unknown function "${node.name}"`);
       node.args.forEach((arg, i) => {
-        checkNames(arg, text, inPredicate || (predicate && i > 0));
+        checkNames(arg, text, inPredicate || (predicate && i === 1));
       });
       return;
     }
+    case 'method':
+      if (!isMethod(node.name)) refuse(`unknown method "${node.name}"`);
+      for (const child of [node.of, ...node.args]) checkNames(child, text, inPredicate);
+      return;
     default:
       for (const child of childrenOf(node)) checkNames(child, text, inPredicate);
   }
@@ -92,17 +105,13 @@ function run(node: Node, scope: Scope): unknown {
     case 'name':
       return scope.names.get(node.name);
     case 'item':
-      return scope.items[scope.items.length - 1];
+      return scope.items[scope.items.length - 1]![node.of ?? 'item'];
     case 'list':
       return node.items.map((item) => run(item, scope));
     case 'map':
       return new Map(node.entries.map(([key, value]) => [key, run(value, scope)]));
     case 'unary':
-      return node.operator === '-'
-        ? -numberOf(run(node.operand, scope))
-        : node.operator === '+'
-          ? numberOf(run(node.operand, scope))
-          : !truth(run(node.operand, scope));
+      return unary(node.operator, run(node.operand, scope));
     case 'choice':
       return truth(run(node.test, scope)) ? run(node.yes, scope) : run(node.no, scope);
     case 'member':
@@ -111,9 +120,16 @@ function run(node: Node, scope: Scope): unknown {
       return slice(node, scope);
     case 'call':
       return call(node, scope);
+    case 'method':
+      return method(node, scope);
     case 'binary':
       return binary(node.operator, node.left, node.right, scope);
   }
+}
+
+function unary(operator: string, value: unknown): unknown {
+  if (operator === '-') return value instanceof Duration ? new Duration(-value.ms) : -numberOf(value);
+  return operator === '+' ? numberOf(value) : !truth(value);
 }
 
 function truth(value: unknown): boolean {
@@ -149,21 +165,39 @@ function slice(node: Node & { kind: 'slice' }, scope: Scope): unknown {
 }
 
 function call(node: Node & { kind: 'call' }, scope: Scope): unknown {
-  const predicate = Object.hasOwn(PREDICATES, node.name) ? PREDICATES[node.name] : undefined;
-  if (!predicate) return BUILTINS[node.name]!(...node.args.map((arg) => run(arg, scope)));
-  const list = run(node.args[0] ?? { kind: 'value', value: null }, scope);
-  if (!isList(list)) throw new TerminalError(`${node.name}() needs a list, not ${describe(list)}`);
-  const body = node.args[1];
-  const test = (item: unknown): unknown => {
+  const { name, args } = node;
+  const predicate = Object.hasOwn(PREDICATES, name) ? PREDICATES[name] : undefined;
+  if (name === 'now') return now(scope, ...args.map((arg) => run(arg, scope)));
+  if (!predicate) return BUILTINS[name]!(...args.map((arg) => run(arg, scope)));
+  const list = run(args[0] ?? { kind: 'value', value: null }, scope);
+  if (!isList(list)) throw new TerminalError(`${name}() needs a list, not ${describe(list)}`);
+  const body = args[1];
+  const test = (item: unknown, index: number, acc: unknown = null): unknown => {
     if (!body) return item;
-    scope.items.push(item);
+    scope.items.push({ item, index, acc });
     try {
       return run(body, scope);
     } finally {
       scope.items.pop();
     }
   };
-  return predicate(list, test);
+  return predicate(list, test, ...args.slice(2).map((arg) => run(arg, scope)));
+}
+
+function now({ now: at }: Scope, zone?: unknown): Moment {
+  if (zone === undefined) return new Moment(at);
+  if (zone instanceof Zone) return new Moment(at, zone.text);
+  throw new TerminalError('now() takes nothing, or a timezone("...")');
+}
+
+function method({ of, name, args }: Node & { kind: 'method' }, scope: Scope): unknown {
+  const self = run(of, scope);
+  if (!(self instanceof TimeValue)) throw new TerminalError(`${describe(self)} has no ${name}()`);
+  return callMethod(
+    self,
+    name,
+    args.map((arg) => run(arg, scope)),
+  );
 }
 
 function binary(operator: string, left: Node, right: Node, scope: Scope): unknown {
@@ -186,8 +220,6 @@ function binary(operator: string, left: Node, right: Node, scope: Scope): unknow
       return compare(a, b, (order) => order <= 0);
     case '>=':
       return compare(a, b, (order) => order >= 0);
-    case '+':
-      return typeof a === 'string' && typeof b === 'string' ? a + b : numberOf(a) + numberOf(b);
     case '..':
       return range(numberOf(a), numberOf(b));
     case 'in':
@@ -201,11 +233,13 @@ function binary(operator: string, left: Node, right: Node, scope: Scope): unknow
     case 'matches':
       return matches(textOf(a), textOf(b));
     default:
-      return arithmetic(operator, ...numbers(a, b));
+      if (operator === '+' && typeof a === 'string' && typeof b === 'string') return a + b;
+      return calculateTimes(operator, a, b) ?? arithmetic(operator, ...numbers(a, b));
   }
 }
 
 function arithmetic(operator: string, a: number, b: number): number {
+  if (operator === '+') return a + b;
   if (operator === '-') return a - b;
   if (operator === '*') return a * b;
   if (operator === '/') return a / b;

@@ -5,7 +5,8 @@ import { lex, type Token } from './lex.js';
 export type Node =
   | { readonly kind: 'value'; readonly value: number | string | boolean | null }
   | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'item' }
+  /** `#`, and in a predicate also `#index` and, of reduce alone, `#acc`. */
+  | { readonly kind: 'item'; readonly of?: 'index' | 'acc' }
   | { readonly kind: 'list'; readonly items: readonly Node[] }
   | { readonly kind: 'map'; readonly entries: readonly (readonly [string, Node])[] }
   | { readonly kind: 'unary'; readonly operator: string; readonly operand: Node }
@@ -13,7 +14,8 @@ export type Node =
   | { readonly kind: 'choice'; readonly test: Node; readonly yes: Node; readonly no: Node }
   | { readonly kind: 'member'; readonly of: Node; readonly key: Node; readonly optional: boolean }
   | { readonly kind: 'slice'; readonly of: Node; readonly from?: Node; readonly to?: Node }
-  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Node[] };
+  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Node[] }
+  | { readonly kind: 'method'; readonly of: Node; readonly name: string; readonly args: readonly Node[] };
 
 /** Precedence of binary operators, as expr-lang 1.17 has them (parser/operator/operator.go). */
 const BINARY: Readonly<Record<string, number>> = {
@@ -114,7 +116,7 @@ export function parseExpression(text: string): Node {
       if (skip('(')) return { kind: 'call', name: token.text, args: list(')') };
       return { kind: 'name', name: token.text };
     }
-    if (is('#', token)) return peek().kind === 'name' ? named({ kind: 'item' }) : { kind: 'item' };
+    if (is('#', token)) return item(token);
     // `.field` inside a predicate is the field of the current item.
     if (is('.', token)) return named({ kind: 'item' });
     if (is('[', token)) return { kind: 'list', items: list(']') };
@@ -127,9 +129,19 @@ export function parseExpression(text: string): Node {
     return fail(token);
   }
 
+  /** `#index` and `#acc` are written as one word: `# in x` asks whether the item is in it. */
+  function item(hash: Token): Node {
+    const { kind, text, at: begin } = peek();
+    if (kind !== 'name' || begin !== hash.at + 1) return { kind: 'item' };
+    if (text !== 'index' && text !== 'acc') return fail(peek());
+    at++;
+    return { kind: 'item', of: text };
+  }
+
   function named(of: Node, optional = false): Node {
     const token = tokens[at++]!;
     if (token.kind !== 'name') return fail(token);
+    if (!optional && skip('(')) return { kind: 'method', of, name: token.text, args: list(')') };
     return { kind: 'member', of, key: { kind: 'value', value: token.text }, optional };
   }
 
