@@ -1,17 +1,17 @@
 import type { KubeObject } from '../../ports/cluster-access.js';
-import { isCarried, Waypoints } from './ambient.js';
+import { Waypoints } from './ambient.js';
 import type { ClusterContext } from './context.js';
 import { within } from './faults.js';
 import type { Installer } from './helm.js';
 import type { Release } from './helm-release.js';
+import { daemonSpec, gatewaySpec, HUB, istiodSpec } from './istio-charts.js';
 import { crashIstiods, failRestarts } from './istio-crashes.js';
+import { injectionOf } from './istio-injection.js';
 import { istioCrds, istioWebhooks, serviceOf } from './istio-objects.js';
 import { istiodAnswer } from './istiod-ports.js';
-import { imageTag, type PodMesh, podReady, proxyVersion } from './pods.js';
+import { imageTag, podReady, proxyVersion } from './pods.js';
 import { iso } from './status.js';
 import { Workloads } from './workloads.js';
-
-const HUB = 'registry.istio.io/release';
 
 /** What ran at a time: for metrics, which follow the versions. */
 export interface MeshState {
@@ -42,7 +42,7 @@ export class Mesh implements Installer {
   constructor(context: ClusterContext) {
     this.#context = context;
     this.workloads = new Workloads(context, {
-      inject: (namespace, labels) => this.#injection(namespace, labels),
+      inject: (namespace, labels) => injectionOf(context, this.istiodVersion(), namespace, labels),
       podsChanged: (namespace, name) => this.#podsChanged(namespace, name),
       stuck: (name) => this.#stuck(name),
     });
@@ -216,39 +216,14 @@ export class Mesh implements Installer {
       this.workloads.setImage('Deployment', namespace, name, image);
       return;
     }
-    this.workloads.create({
-      kind: 'Deployment',
-      namespace,
-      name,
-      replicas: 2,
-      container: 'discovery',
-      image,
-      labels: {
-        app: 'istiod',
-        istio: 'pilot',
-        'istio.io/rev': 'default',
-        'sidecar.istio.io/inject': 'false',
-      },
-      annotations: { 'prometheus.io/port': '15014', 'prometheus.io/scrape': 'true' },
-      podSeconds: 28,
-    });
+    this.workloads.create(istiodSpec(namespace, name, image));
     this.refreshFaults();
   }
 
   #applyGateway(namespace: string, name: string): void {
     if (this.workloads.has('Deployment', namespace, name)) return;
     this.#gateways.push({ namespace, name });
-    this.workloads.create({
-      kind: 'Deployment',
-      namespace,
-      name,
-      replicas: 2,
-      container: 'istio-proxy',
-      image: 'auto',
-      labels: { app: name, istio: name.replace(/^istio-/, ''), 'sidecar.istio.io/inject': 'true' },
-      annotations: { 'inject.istio.io/templates': 'gateway' },
-      podSeconds: 8,
-    });
+    this.workloads.create(gatewaySpec(namespace, name));
   }
 
   #applyDaemon(namespace: string, name: string, container: string, image: string): void {
@@ -256,36 +231,7 @@ export class Mesh implements Installer {
       this.workloads.setImage('DaemonSet', namespace, name, image);
       return;
     }
-    const labels = { 'k8s-app': name, 'sidecar.istio.io/inject': 'false' };
-    this.workloads.create({
-      kind: 'DaemonSet',
-      namespace,
-      name,
-      replicas: 3,
-      container,
-      image,
-      labels,
-      podSeconds: 5,
-    });
-  }
-
-  /** By the rules of Istio: the pod's own label, then the namespace's. */
-  #injection(namespace: string, labels: Readonly<Record<string, string>>): PodMesh {
-    const version = this.istiodVersion();
-    const own = labels['sidecar.istio.io/inject'];
-    const inside = this.#context.store.get('Namespace', undefined, namespace)?.object.metadata.labels ?? {};
-    const byNamespace =
-      inside['istio-injection'] === 'enabled' ||
-      (inside['istio.io/rev'] !== undefined && inside['istio-injection'] === undefined);
-    if (version === '' || own === 'false' || (own !== 'true' && !byNamespace))
-      return isCarried(inside, labels) ? 'carried' : undefined;
-    return { version, hub: HUB, revision: 'default', native: this.#native(version) };
-  }
-
-  #native(version: string): boolean {
-    const chosen = this.#context.faults().nativeSidecars;
-    const kubernetes = Number(this.#context.kubernetesVersion.split('.')[1] ?? 0);
-    return chosen ?? (Number(version.split('.')[1] ?? 0) >= 27 && kubernetes >= 33);
+    this.workloads.create(daemonSpec(namespace, name, container, image));
   }
 
   #stuck(name: string): boolean {
