@@ -165,7 +165,7 @@ class Walker {
       const dir = joinPath(path ?? this.root, isScalar(entry) ? entry.text : '');
       const file = dir === undefined ? undefined : kustomizationIn(this.repository, dir);
       if (file && dir !== undefined)
-        resources = found.take(accumulate(this.repository, file, resources, [dir], 1));
+        resources = found.take(accumulate(this.repository, file, found.with(resources), [dir], 1));
       else {
         const doubt = `${flux.file}: a component of ${flux.name} is not in this tree, and it may change this`;
         resources = resources.map((one) => withDoubt(one, doubt));
@@ -173,7 +173,7 @@ class Walker {
     }
     for (const entry of itemsAt(flux.node, 'spec', 'patches')) {
       for (const patch of patchesOf(this.repository, flux.file, entry))
-        resources = applyPatch(resources, patch);
+        resources = applyPatch(resources, patch, found);
     }
     const spec = get(flux.node, 'spec');
     resources = renamed(

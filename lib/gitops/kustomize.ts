@@ -6,7 +6,7 @@ import type { Patch } from './patch.js';
 import { applyPatch, inlineBody } from './patch.js';
 import type { Repository } from './repository.js';
 import type { Resource } from './resource.js';
-import { readResources, withDoubt, withNode } from './resource.js';
+import { findDouble, readResources, withDoubt, withNode } from './resource.js';
 import { matchesSelector } from './selector.js';
 import { baseOf, dirOf, joinPath, LIMITS } from './tree.js';
 
@@ -28,13 +28,25 @@ export function build(repository: Repository, dir: string, depth = 0): Built {
   if (depth > LIMITS.nesting) return failed(`${dir}: more than ${LIMITS.nesting} nested kustomizations`);
   repository.builds.set(dir, undefined);
   const file = kustomizationIn(repository, dir);
-  const built = file ? accumulate(repository, file, [], [dir], depth) : generated(repository, dir, depth);
-  const bounded =
-    built.resources.length > LIMITS.objects
-      ? failed(`${dir}: includes more than ${LIMITS.objects} objects; it names some folders again and again`)
-      : built;
-  repository.builds.set(dir, bounded);
-  return bounded;
+  const built = file
+    ? accumulate(repository, file, NOTHING, [dir], depth)
+    : generated(repository, dir, depth);
+  const checked = check(built, file ?? dir);
+  repository.builds.set(dir, checked);
+  return checked;
+}
+
+/** What no build may deliver: too much, or one object twice. */
+function check(built: Built, where: string): Built {
+  if (built.resources.length > LIMITS.objects)
+    return failed(
+      `${where}: includes more than ${LIMITS.objects} objects; it names some folders again and again`,
+    );
+  const double = findDouble(built.resources);
+  if (!double) return built;
+  const { kind, name, file } = double;
+  const why = `${where} includes ${kind} ${name} (${file}) twice, and kustomize fails on it; remove one`;
+  return { ...built, refused: [...built.refused, why] };
 }
 
 /** Flux would fail on it, or it is not followed on principle. */
@@ -64,13 +76,13 @@ function generated(repository: Repository, dir: string, depth: number): Built {
 }
 
 /**
- * One kustomization file on top of what is there already (a component changes its parent's resources). `trail`:
- * the folders that lead to it by `components`, which no cache bounds.
+ * One kustomization file on top of what is there already (a component changes its parent's resources, and sees
+ * what its parent could not read). `trail`: the folders that lead to it by `components`, which no cache bounds.
  */
 export function accumulate(
   repository: Repository,
   file: string,
-  incoming: readonly Resource[],
+  before: Built,
   trail: readonly string[],
   depth: number,
 ): Built {
@@ -78,6 +90,7 @@ export function accumulate(
   const root = document?.root;
   const error = document?.errors[0];
   const found = new Collected();
+  const incoming = found.take(before);
   if (!document || !isMap(root)) {
     found.notes.add(`${file} cannot be read`);
     return found.with(incoming);
@@ -91,22 +104,16 @@ export function accumulate(
     ...own.map((one) => ({ ...one, via: [file, ...one.via] })),
   ];
   for (const entry of itemsAt(root, 'components')) {
-    resources = found.take(includeComponent(repository, file, entry, resources, trail, depth));
+    resources = found.take(includeComponent(repository, file, entry, found.with(resources), trail, depth));
   }
+  const unfollowed = ['generators', 'transformers'].filter((key) => itemsAt(root, key).length > 0);
+  for (const key of unfollowed) found.notes.add(`${file} uses ${key}, which are not followed`);
   resources = withGenerated(repository, file, root, resources);
-  resources = transform(repository, file, root, resources);
+  resources = transform(repository, file, root, resources, found);
   if (error)
     resources = resources.map((one) => withDoubt(one, `${file} is not valid YAML: ${error.message}`));
-  for (const key of ['generators', 'transformers']) {
-    if (itemsAt(root, key).length > 0) {
-      found.notes.add(`${file} uses ${key}, which are not followed`);
-      if (key === 'transformers') {
-        resources = resources.map((one) =>
-          withDoubt(one, `${file} uses transformers, which may change this`),
-        );
-      }
-    }
-  }
+  if (unfollowed.includes('transformers'))
+    resources = resources.map((one) => withDoubt(one, `${file} uses transformers, which may change this`));
   return found.with(resources);
 }
 
@@ -123,7 +130,7 @@ function includeResource(repository: Repository, file: string, entry: Node, dept
   if (path === undefined) return failed(`${file}: ${text} leaves the tree and is refused`);
   if (repository.text(path) !== undefined)
     return { ...NOTHING, resources: readResources(repository, path), references };
-  if (repository.isFolder(path) && path !== dirOf(file)) {
+  if (repository.isFolder(path)) {
     if (!kustomizationIn(repository, path)) {
       return { ...NOTHING, notes: [`${file}: ${path} has no kustomization file`], references };
     }
@@ -137,7 +144,7 @@ function includeComponent(
   repository: Repository,
   file: string,
   entry: Node,
-  resources: readonly Resource[],
+  before: Built,
   trail: readonly string[],
   depth: number,
 ): Built {
@@ -145,6 +152,7 @@ function includeComponent(
   const path = isRemote(text) ? undefined : joinPath(dirOf(file), text);
   const inner = path === undefined ? undefined : kustomizationIn(repository, path);
   const found = new Collected();
+  const resources = found.take(before);
   if (path !== undefined && trail.includes(path)) {
     found.refused.add(`${path || '.'} includes itself: a cycle of components`);
   } else if (repository.countComponent() > LIMITS.components) {
@@ -155,7 +163,7 @@ function includeComponent(
     const doubt = `${file}: the component ${text} is not in this tree, and it may change this`;
     found.notes.add(doubt);
     return found.with(resources.map((one) => withDoubt(one, doubt)));
-  } else return accumulate(repository, inner, resources, [...trail, path], depth + 1);
+  } else return accumulate(repository, inner, before, [...trail, path], depth + 1);
   return found.with(resources);
 }
 
@@ -165,14 +173,15 @@ function transform(
   file: string,
   root: MapNode,
   incoming: readonly Resource[],
+  found: Collected,
 ): readonly Resource[] {
   let resources = incoming;
-  for (const entry of itemsAt(root, 'patchesStrategicMerge')) {
-    for (const patch of strategicPatches(repository, file, entry)) resources = applyPatch(resources, patch);
-  }
-  for (const entry of itemsAt(root, 'patches')) {
-    for (const patch of patchesOf(repository, file, entry)) resources = applyPatch(resources, patch);
-  }
+  const apply = (patches: readonly Patch[]): void => {
+    for (const patch of patches) resources = applyPatch(resources, patch, found);
+  };
+  for (const entry of itemsAt(root, 'patchesStrategicMerge'))
+    apply(strategicPatches(repository, file, entry));
+  for (const entry of itemsAt(root, 'patches')) apply(patchesOf(repository, file, entry));
   resources = renamed(
     resources,
     textAt(root, 'namespace'),
@@ -184,9 +193,7 @@ function transform(
     ...itemsAt(root, 'labels').map((entry) => get(entry, 'pairs')),
   ]);
   resources = withMetadata(resources, 'annotations', [get(root, 'commonAnnotations')]);
-  for (const entry of itemsAt(root, 'patchesJson6902')) {
-    for (const patch of patchesOf(repository, file, entry)) resources = applyPatch(resources, patch);
-  }
+  for (const entry of itemsAt(root, 'patchesJson6902')) apply(patchesOf(repository, file, entry));
   return replaced(file, root, resources);
 }
 

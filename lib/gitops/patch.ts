@@ -1,8 +1,9 @@
+import type { Collected } from './built.js';
 import { embedded } from './embedded.js';
 import type { ListNode, MapNode, Node } from './node.js';
 import { get, isList, isMap, isNull, isScalar, textAt } from './node.js';
 import type { Resource } from './resource.js';
-import { withDoubt, withNode } from './resource.js';
+import { isRead, withDoubt, withNode } from './resource.js';
 import { matchesSelector } from './selector.js';
 
 /** A patch as kustomize takes it: strategic merge (a map) or JSON6902 (a list of operations). */
@@ -14,25 +15,54 @@ export interface Patch {
   readonly where: string;
 }
 
-/** The resources after one patch. Custom resources: lists are replaced, as kustomize and Flux do. */
-export function applyPatch(resources: readonly Resource[], patch: Patch): Resource[] {
-  const { body } = patch;
+/**
+ * The resources after one patch. Custom resources: lists are replaced, as kustomize and Flux do. A patch that
+ * kustomize fails on is a fault of the whole build, and goes into `found.refused`.
+ */
+export function applyPatch(resources: readonly Resource[], patch: Patch, found: Collected): Resource[] {
+  const { body, where } = patch;
   if (body === undefined) {
     return mapMatching(resources, patch, (resource) =>
-      withDoubt(resource, `the patch ${patch.where} cannot be read, and it may change this`),
+      withDoubt(resource, `the patch ${where} cannot be read, and it may change this`),
     );
   }
   if (isList(body)) {
+    if (!patch.target) {
+      found.refused.add(
+        `the patch ${where} is JSON6902 without a target, and kustomize fails on it; add one`,
+      );
+      return [...resources];
+    }
     return mapMatching(resources, patch, (resource) => {
-      const node = applyOperations(resource.node, body, patch.where);
-      return typeof node === 'string' ? withDoubt(resource, node) : withNode(resource, node);
+      const made = applyOperations(resource.node, body, where);
+      if (!('problem' in made)) return withNode(resource, made);
+      if (made.fails) found.refused.add(`${made.problem}, and kustomize fails on it`);
+      return withDoubt(resource, made.problem);
     });
   }
   if (!isMap(body)) return [...resources];
+  if (!patch.target && isMissing(resources, body, found)) {
+    found.refused.add(
+      `the patch ${where} is for ${named(body)}, which is not among what it patches, and kustomize fails on it; correct or remove it`,
+    );
+    return [...resources];
+  }
   return mapMatching(resources, patch, (resource) => {
     if (textAt(body, '$patch') === 'delete') return undefined;
     return withNode(resource, mergeInto(resource, body, patch));
   });
+}
+
+/** Whether nothing here is what a merge without a target names. With notes there may be more than is seen here. */
+function isMissing(resources: readonly Resource[], body: MapNode, found: Collected): boolean {
+  if (!isRead(textAt(body, 'kind') ?? '') || found.notes.size > 0) return false;
+  return !resources.some((resource) => isNamedBy(body, resource));
+}
+
+function named(body: MapNode): string {
+  const [namespace, name] = [textAt(body, 'metadata', 'namespace'), textAt(body, 'metadata', 'name')];
+  const place = namespace === undefined ? 'without a namespace' : `in namespace ${namespace}`;
+  return `${textAt(body, 'kind')} ${name ?? ''} (${textAt(body, 'apiVersion') ?? 'no apiVersion'}) ${place}`;
 }
 
 function mapMatching(
@@ -80,12 +110,15 @@ function mergeInto(resource: Resource, body: MapNode, patch: Patch): MapNode {
 
 function matches(resource: Resource, patch: Patch): boolean | undefined {
   if (patch.target) return matchesSelector(resource, patch.target);
-  if (!isMap(patch.body)) return true;
-  const kind = textAt(patch.body, 'kind');
-  const name = textAt(patch.body, 'metadata', 'name') ?? '';
-  const namespace = textAt(patch.body, 'metadata', 'namespace');
-  if (kind !== resource.kind) return false;
-  if (textAt(patch.body, 'apiVersion') !== resource.apiVersion) return false;
+  return !isMap(patch.body) || isNamedBy(patch.body, resource);
+}
+
+/** Whether a merge's own kind, version, name and namespace are the resource's, now or before it was renamed. */
+function isNamedBy(body: MapNode, resource: Resource): boolean {
+  const name = textAt(body, 'metadata', 'name') ?? '';
+  const namespace = textAt(body, 'metadata', 'namespace');
+  if (textAt(body, 'kind') !== resource.kind) return false;
+  if (textAt(body, 'apiVersion') !== resource.apiVersion) return false;
   return resource.ids.some(
     (id) => id.name === name && (id.namespace ?? 'default') === (namespace ?? 'default'),
   );
@@ -114,39 +147,49 @@ function strip(patch: MapNode): MapNode {
   return { ...patch, entries };
 }
 
-/** The node after all operations, or why they do not apply. */
-function applyOperations(root: MapNode, operations: ListNode, where: string): MapNode | string {
+/** Why operations do not apply. `fails`: kustomize fails too; else it is only not followed here. */
+interface Problem {
+  readonly problem: string;
+  readonly fails: boolean;
+}
+
+function applyOperations(root: MapNode, operations: ListNode, where: string): MapNode | Problem {
   let node: Node = root;
   for (const operation of operations.items) {
-    const path = textAt(operation, 'path');
-    const op = textAt(operation, 'op');
-    if (path === undefined || op === undefined)
-      return `the patch ${where} has an operation without op or path`;
-    const keys = pointer(path);
-    if (op === 'test') {
-      const found = lookUp(node, keys);
-      const wanted = get(operation, 'value');
-      if (isScalar(found) && isScalar(wanted) && found.text === wanted.text) continue;
-      return `the patch ${where} tests ${path}, and the test fails or cannot be followed`;
-    }
-    if (op === 'move' || op === 'copy') {
-      const from = pointer(textAt(operation, 'from') ?? '');
-      const value = lookUp(node, from);
-      if (!value) return `the patch ${where} ${op === 'move' ? 'moves' : 'copies'} what does not exist`;
-      if (op === 'move') node = change(node, from, 'remove', () => undefined) ?? node;
-      node = change(node, keys, 'add', () => value) ?? node;
-      continue;
-    }
-    const value = get(operation, 'value');
-    if (op !== 'remove' && !value) return `the patch ${where} has an operation without a value`;
-    const how = op === 'remove' || op === 'replace' ? op : 'add';
-    const changed: Node | undefined = change(node, keys, how, (old) =>
-      how === 'remove' || !value ? undefined : isScalar(value) && old ? { ...value, replaces: old } : value,
-    );
-    if (!changed) return `the patch ${where} names ${path}, which does not exist`;
-    node = changed;
+    const made = applyOperation(node, operation);
+    if ('problem' in made) return { ...made, problem: `the patch ${where} ${made.problem}` };
+    node = made;
   }
   return isMap(node) ? node : root;
+}
+
+function applyOperation(node: Node, operation: Node): Node | Problem {
+  const fails = (problem: string): Problem => ({ problem, fails: true });
+  const path = textAt(operation, 'path');
+  const op = textAt(operation, 'op');
+  if (path === undefined || op === undefined) return fails('has an operation without op or path');
+  const keys = pointer(path);
+  const nowhere = fails(`names ${path}, which does not exist`);
+  if (op === 'test') {
+    const found = lookUp(node, keys);
+    const wanted = get(operation, 'value');
+    if (isScalar(found) && isScalar(wanted) && found.text === wanted.text) return node;
+    return { problem: `tests ${path}, and the test fails or cannot be followed`, fails: false };
+  }
+  if (op === 'move' || op === 'copy') {
+    const from = pointer(textAt(operation, 'from') ?? '');
+    const value = lookUp(node, from);
+    if (!value) return fails(`${op === 'move' ? 'moves' : 'copies'} what does not exist`);
+    const without = op === 'move' ? change(node, from, 'remove', () => undefined) : node;
+    return (without && change(without, keys, 'add', () => value)) ?? nowhere;
+  }
+  if (op !== 'add' && op !== 'replace' && op !== 'remove') return fails(`has the operation ${op}`);
+  const value = get(operation, 'value');
+  if (op !== 'remove' && !value) return fails('has an operation without a value');
+  const made = change(node, keys, op, (old) =>
+    op === 'remove' || !value ? undefined : isScalar(value) && old ? { ...value, replaces: old } : value,
+  );
+  return made ?? nowhere;
 }
 
 function pointer(path: string): string[] {

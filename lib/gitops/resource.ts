@@ -44,6 +44,11 @@ const KINDS = new Set([
   'List',
 ]);
 
+/** Whether objects of this kind are read at all: of the others nobody knows here whether there are any. */
+export function isRead(kind: string): boolean {
+  return KINDS.has(kind);
+}
+
 /** The kind that a document's text shows, without parsing it; `undefined` when only a parser can tell. */
 export function kindHint(text: string): string | undefined {
   const pattern = /^([ \t]*)["']?kind["']?[ \t]*:[ \t]*["']?([A-Za-z]+)/gm;
@@ -127,4 +132,15 @@ export function withNode(resource: Resource, node: MapNode): Resource {
 
 export function withDoubt(resource: Resource, doubt: string): Resource {
   return resource.doubts.includes(doubt) ? resource : { ...resource, doubts: [...resource.doubts, doubt] };
+}
+
+/** An object that is there twice; kustomize and Flux know objects by kind, version, name and namespace. */
+export function findDouble(resources: readonly Resource[]): Resource | undefined {
+  const seen = new Set<string>();
+  return resources.find(({ apiVersion, kind, name, namespace }) => {
+    const id = `${apiVersion} ${kind} ${namespace ?? 'default'}/${name}`;
+    if (name !== '' && seen.has(id)) return true;
+    seen.add(id);
+    return false;
+  });
 }

@@ -110,6 +110,43 @@ spec: {chart: {spec: {version: 1.27.0}}}
     expect([...after!.matchAll(/\d+\.\d+\.\d+/g)].map(String)).toEqual(['1.29.0', '1.29.0']);
   });
 
+  it.each([
+    ['a merge for nothing', 'patches: [{path: other.yaml}]'],
+    ['an old merge for nothing', 'patchesStrategicMerge: [other.yaml]'],
+    ['a merge without the namespace', 'patches: [{path: unplaced.yaml}]'],
+    ['JSON6902 without a target', 'patches: [{path: remove.yaml}]'],
+    ['an operation on nothing', 'patches: [{path: remove.yaml, target: {kind: HelmRelease}}]'],
+    ['an unknown operation', 'patches: [{path: unknown.yaml, target: {kind: HelmRelease}}]'],
+    ['a copy to nowhere', 'patches: [{path: copy.yaml, target: {kind: HelmRelease}}]'],
+    ['a folder that includes itself', 'components: [../a]'],
+  ])('cannot tell what kustomize fails on: %s', (_, overlay) => {
+    const tree = files({
+      'clusters/a/kustomization.yaml': `resources: [istiod.yaml]\n${overlay}\n`,
+      'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
+      'clusters/a/other.yaml': PATCH.replace('name: istiod', 'name: other'),
+      'clusters/a/unplaced.yaml': PATCH.replace(', namespace: istio-system', ''),
+      'clusters/a/remove.yaml': '- {op: remove, path: /spec/nothing}\n',
+      'clusters/a/unknown.yaml': '- {op: set, path: /spec/interval, value: 5m}\n',
+      'clusters/a/copy.yaml': '- {op: copy, from: /spec/chart, path: /spec/a/b}\n',
+    });
+    expect(rendered(tree, 'clusters/a')).toBeUndefined();
+    expect(resolveFleet(tree, fleetOf('a'), istio).get('a')).toMatchObject({ class: 'cannot-tell' });
+  });
+
+  it.each([
+    ['a merge by a target that nothing is', 'patches: [{path: other.yaml, target: {name: nothing}}]'],
+    ['operations by a target that nothing is', 'patches: [{path: remove.yaml, target: {name: nothing}}]'],
+    ['the old ones', 'patchesJson6902: [{path: remove.yaml, target: {kind: HelmRelease, name: nothing}}]'],
+  ])('lets pass what kustomize lets pass: %s', (_, overlay) => {
+    const tree = files({
+      'clusters/a/kustomization.yaml': `resources: [istiod.yaml]\n${overlay}\n`,
+      'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
+      'clusters/a/other.yaml': PATCH.replace('name: istiod', 'name: other'),
+      'clusters/a/remove.yaml': '- {op: remove, path: /spec/nothing}\n',
+    });
+    expect(resolved(tree)).toBe(rendered(tree, 'clusters/a'));
+  });
+
   it('before and after the change: twenty generated trees', () => {
     const counts = { compared: 0, moved: 0, fails: 0 };
     for (let seed = 1; seed <= 20; seed++) {
@@ -117,6 +154,7 @@ spec: {chart: {spec: {version: 1.27.0}}}
       const before = rendered(tree, top);
       if (before === undefined) {
         counts.fails++;
+        expect([seed, resolveFleet(tree, fleetOf('a'), istio).get('a')!.version]).toEqual([seed, undefined]);
         continue;
       }
       counts.compared++;

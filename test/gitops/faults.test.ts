@@ -13,6 +13,12 @@ function planned(entries: Record<string, string>, id: string) {
 }
 
 const istiod = release('istiod', 'istiod', '1.28.2');
+const merge = istiod.replace('name: istiod', 'name: istio');
+const patched = (patches: string, kind = 'patches') => ({
+  'clusters/a/kustomization.yaml': `resources: [istiod.yaml]\n${kind}:\n- ${patches}\n`,
+  'clusters/a/istiod.yaml': istiod,
+  'clusters/a/p.yaml': merge,
+});
 const outside = fluxKustomization('istio', '').replace('path: ./', 'path: ../infra');
 
 describe('a fault of the tree', () => {
@@ -54,6 +60,75 @@ describe('a fault of the tree', () => {
         'y/kustomization.yaml': 'kind: Component\ncomponents: [../x, ../x]\n',
       },
       'a cycle of components',
+    ],
+    [
+      'a kustomization that includes itself',
+      {
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml, ../a]\n',
+        'clusters/a/istiod.yaml': istiod,
+      },
+      'clusters/a includes itself',
+    ],
+    [
+      'one object twice in a kustomization',
+      {
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml, again.yaml]\n',
+        'clusters/a/istiod.yaml': istiod,
+        'clusters/a/again.yaml': istiod,
+      },
+      'clusters/a/kustomization.yaml includes HelmRelease istiod (clusters/a/again.yaml) twice',
+    ],
+    [
+      'one object twice in a folder without a kustomization',
+      { 'clusters/a/istiod.yaml': istiod, 'clusters/a/again.yaml': istiod },
+      'clusters/a includes HelmRelease istiod (clusters/a/again.yaml) twice',
+    ],
+    [
+      'a merge for what is not there, in a file',
+      patched('path: p.yaml'),
+      'clusters/a/p.yaml is for HelmRelease istio (helm.toolkit.fluxcd.io/v2) in namespace istio-system, which is not among',
+    ],
+    [
+      'a merge for what is not there, inline',
+      patched(`|\n${merge.replace(/^/gm, '  ')}`, 'patchesStrategicMerge'),
+      'in clusters/a/kustomization.yaml is for HelmRelease istio ',
+    ],
+    [
+      'a merge for another version of the API',
+      patched(`patch: |\n${istiod.replace('/v2', '/v2beta1').replace(/^/gm, '    ')}`),
+      'is for HelmRelease istiod (helm.toolkit.fluxcd.io/v2beta1)',
+    ],
+    [
+      'a merge for what is not there, in a Flux Kustomization',
+      {
+        'clusters/a/istio.yaml': fluxKustomization(
+          'istio',
+          'infra',
+          `  patches:\n  - patch: |\n${merge.replace(/^/gm, '      ')}\n`,
+        ),
+        'infra/istiod.yaml': istiod,
+      },
+      'in clusters/a/istio.yaml is for HelmRelease istio ',
+    ],
+    [
+      'JSON6902 without a target',
+      patched('patch: "[{op: add, path: /spec/suspend, value: false}]"'),
+      'JSON6902 without a target',
+    ],
+    [
+      'a patch that fails on what stands beside the release',
+      {
+        'clusters/a/kustomization.yaml':
+          'resources: [istiod.yaml, other.yaml]\npatches: [{target: {name: other}, patch: "[{op: remove, path: /spec/nothing}]"}]\n',
+        'clusters/a/istiod.yaml': istiod,
+        'clusters/a/other.yaml': release('other', 'other', '1.0.0'),
+      },
+      'names /spec/nothing, which does not exist, and kustomize fails on it',
+    ],
+    [
+      'a patch that moves to nowhere',
+      patched('{target: {kind: HelmRelease}, patch: "[{op: move, from: /spec/interval, path: /a/b}]"}'),
+      'moves what does not exist',
     ],
   ])('refuses the clusters that it touches, with its reason, and no other: %s', (_, entries, reason) => {
     const refused = planned(entries as Record<string, string>, 'a');

@@ -66,9 +66,40 @@ describe('the kustomize graph', () => {
   });
 
   it('lets a patch of another release pass by', () => {
+    const more = { 'base/kustomization.yaml': 'resources: [istiod.yaml, other.yaml]\n' };
     expect(
-      resolve(root('patches:\n- path: p.yaml\n', { 'clusters/a/p.yaml': smp('1.30.0', 'other') })).version,
+      resolve(
+        root('patches:\n- path: p.yaml\n', {
+          ...more,
+          'base/other.yaml': release('other', 'other', '1.0.0'),
+          'clusters/a/p.yaml': smp('1.30.0', 'other'),
+        }),
+      ).version,
     ).toBe('1.28.2');
+  });
+
+  it.each([
+    ['a resource', 'resources: [../../base, "https://example.com/more.yaml"]'],
+    ['a component', 'resources: [../../base]\ncomponents: [../../c]'],
+  ])('lets a patch pass by whose release may come from what is not in the tree: %s', (_, kustomization) => {
+    const found = resolve({
+      ...root(''),
+      'clusters/a/kustomization.yaml': `${kustomization}\npatches: [{path: p.yaml}]\n`,
+      'clusters/a/p.yaml': smp('1.30.0', 'other'),
+      'c/kustomization.yaml': 'kind: Component\nresources: ["https://example.com/more.yaml"]\n',
+    });
+    expect(found.version).toBe('1.28.2');
+  });
+
+  it('lets a component patch what its parent has from outside the tree', () => {
+    const found = resolve({
+      ...root(''),
+      'clusters/a/kustomization.yaml':
+        'resources: [../../base, "https://example.com/more.yaml"]\ncomponents: [../../c]\n',
+      'c/p.yaml': smp('1.30.0', 'other'),
+      'c/kustomization.yaml': 'kind: Component\npatches: [{path: p.yaml}]\n',
+    });
+    expect(found.version).toBe('1.28.2');
   });
 
   it('edits inside a block scalar without touching its lines', () => {
