@@ -71,8 +71,11 @@ describe('an AnalysisTemplate gates a soak', () => {
     const w = withAnalysis();
     await restarted(w);
     w.metrics.value = depth((id) => (id === WAVE[1] ? 5000 : 10));
+    const begun = w.clock.now();
     const out = await soakOut(w, 60);
     expect(out).toMatchObject({ next: 'roll-back', verdict: 'failed' });
+    // Two failed measurements are enough, long before the soak would end.
+    expect(w.clock.now() - begun).toBeLessThanOrEqual(4 * 60_000);
     expect(out.reason).toMatch(new RegExp(`^queue of ${WAVE[1]}: depth: 2 failed measurements, 1 allowed`));
     expect(await verdictOf(w, WAVE[1])).toBe('failed');
   });
