@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { RetryableError } from '../../lib/domain/errors.js';
 import type { Rollout } from '../../lib/domain/rollout.js';
+import { openMergeRequest } from '../../lib/phases/open-merge-request.js';
 import { restartDataPlane, watchFlux } from '../../lib/phases/watch-flux.js';
 import { journalKeys } from '../../lib/ports/journal-keys.js';
 import { fluxApplies, KEY, merged, rollingBack } from '../support/fakes/drive.js';
@@ -50,6 +51,15 @@ describe('watch Flux', () => {
     const out = await flux(w);
     expect(out).toMatchObject({ next: 'roll-back', verdict: 'failed' });
     expect(out.reason).toMatch(/^flux_sync_timeout_minutes \(15\) is over: .*; and 1 more$/);
+    // They have failed, and so have their rollout's verdicts: nobody waits for them any more.
+    const [progress] = await w.journal.records(journalKeys.rollout(KEY), journalKeys.progress('forward'));
+    expect((progress!.clusters as { state: string }[]).map(({ state }) => state)).toEqual(
+      WAVE.map(() => 'failed'),
+    );
+    await openMergeRequest({ rollout: KEY, direction: 'back', reason: out.reason }, w.ports);
+    expect((await w.journal.rollout(KEY))!.clusters.map(({ verdict }) => verdict)).toEqual(
+      WAVE.map(() => 'failed'),
+    );
   });
 
   it('rolls back at once on a release that Flux itself rolled back', async () => {

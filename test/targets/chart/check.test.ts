@@ -203,6 +203,27 @@ describe('checks of an add-on that is one chart', () => {
   });
 });
 
+describe('which pods are its own', () => {
+  const crashing = (change: object): KubeObject => {
+    const found = runningPod('cert-manager', 'controller:v1');
+    found.status.containerStatuses[0].state = { waiting: { reason: 'CrashLoopBackOff' } };
+    return { ...found, metadata: { ...found.metadata, ...change } };
+  };
+  const own = runningPod('cert-manager', 'controller:v1');
+
+  it('not one with the same labels in another namespace', async () => {
+    const pods = [own, crashing({ namespace: 'team-a' })];
+    expect(await verdicts(cluster({ pods }))).toMatchObject({ restarts: 'passed' });
+  });
+
+  it('not every pod, where a workload selects by expressions alone', async () => {
+    const byExpression = deployment('cert-manager/other', { labels: FLUX, spec: { selector: {} } });
+    const pods = [own, crashing({ labels: { app: 'neighbour' } })];
+    const deployments = [workload('cert-manager'), byExpression];
+    expect(await verdicts(cluster({ pods, deployments }))).toMatchObject({ restarts: 'passed' });
+  });
+});
+
 describe('whether the chart has been applied', () => {
   const step = (api: KubernetesApi, version = '1.18.2') =>
     target.applied({
