@@ -1,4 +1,4 @@
-import { createDatadogSeries } from '../../lib/adapters/datadog/series.js';
+import { createDatadogDistributions } from '../../lib/adapters/datadog/distributions.js';
 import { messageOf, RetryableError } from '../../lib/domain/errors.js';
 import type { TimedSample } from '../../lib/ports/own-metrics.js';
 import type { Runtime } from './runtime.js';
@@ -21,7 +21,7 @@ function sender(runtime: Runtime): () => Promise<void> {
   const { config, metricsLog, log, now } = runtime;
   if (!config.datadog.send_metrics) return async () => undefined;
   const name = config.aws.secrets_manager.datadog_credentials_secret;
-  const intake = createDatadogSeries({
+  const intake = createDatadogDistributions({
     site: config.datadog.site,
     ...(config.datadog.api_url ? { apiUrl: config.datadog.api_url } : {}),
     apiKey: async (fresh) => {

@@ -11,7 +11,7 @@ const startFleet = fleetBed();
 const folder = mkdtempSync(join(tmpdir(), 'guard-own-metrics-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const INTAKE = '/api/v2/series';
+const INTAKE = '/api/v1/distribution_points';
 const sending = quickConfig((config) => {
   config.datadog.send_metrics = true;
 });
@@ -29,16 +29,15 @@ describe("GUARD's own metrics in Datadog", () => {
     const logFile = join(folder, 'slower.log');
     const fleet = await startFleet({ logFile, configText: sending, scenario: { seed: 7, clusters } });
     expect((await run(fleet)).output).toMatchObject({ outcome: 'rolled-back' });
-    const { points } = fleet.datadog;
-    const sent = (metric: string) => points.filter((point) => point.metric === metric);
+    const { sent } = fleet.datadog;
+    const valuesOf = (metric: string) => sent.flatMap((each) => (each.metric === metric ? each.value : []));
     for (const name of ['guard.upgrade.started', 'guard.upgrade.failed', 'guard.rollback.triggered']) {
-      expect(sent(name).map(({ type, value }) => ({ type, value }))).toEqual([{ type: 1, value: 1 }]);
+      expect(valuesOf(name)).toEqual([1]);
     }
-    expect(sent('guard.validation.latency_increase')[0]).toMatchObject({ type: 3, unit: 'percent' });
-    for (const { tags } of points)
-      expect(tags).toEqual(['service:guard', 'target:istio', 'batch:dev-wave-1']);
+    expect(valuesOf('guard.validation.latency_increase')[0]).toBeGreaterThan(100);
+    for (const { tags } of sent) expect(tags).toEqual(['service:guard', 'target:istio', 'batch:dev-wave-1']);
     const logged = linesOf(logFile).flatMap(({ _aws }) => _aws?.CloudWatchMetrics[0].Metrics[0].Name ?? []);
-    expect([...new Set(points.map(({ metric }) => metric))].sort()).toEqual([...new Set(logged)].sort());
+    expect([...new Set(sent.map(({ metric }) => metric))].sort()).toEqual([...new Set(logged)].sort());
   });
 
   it('are not sent unless the configuration says so', async () => {
@@ -54,7 +53,7 @@ describe("GUARD's own metrics in Datadog", () => {
     const scenario = { seed: 7, datadog: { rules: [rule] } };
     const fleet = await startFleet({ logFile, configText: sending, scenario });
     expect((await run(fleet)).output).toMatchObject({ outcome: 'healthy' });
-    expect(fleet.datadog.points).toEqual([]);
+    expect(fleet.datadog.sent).toEqual([]);
     const lines = linesOf(logFile);
     const lost = lines.filter(({ message }) => message === 'metrics not sent');
     expect(lost.length).toBeGreaterThanOrEqual(4);

@@ -6,6 +6,7 @@ import { listen } from '../listen.js';
 import { createGenerator } from '../metrics/generator.js';
 import type { World } from '../world.js';
 import { type Answer, badRequest, FORBIDDEN, NOT_FOUND } from './answers.js';
+import { type SentValue, takeDistributions } from './distributions.js';
 import type { EvaluateOptions } from './evaluate.js';
 import { type SentEvent, takeEventV1, takeEventV2 } from './events.js';
 import type { DatadogRule } from './faults.js';
@@ -13,7 +14,6 @@ import { metricOf, spanOf } from './measure.js';
 import { downtimeMatches, downtimesJson, groupSearch, monitorJson, monitorsOf } from './monitors.js';
 import { queryScalar, queryTimeseries, queryV1 } from './queries.js';
 import type { Tags } from './scope.js';
-import { type SentPoint, takeSeries } from './series.js';
 
 export interface DatadogOptions {
   readonly port?: number;
@@ -27,11 +27,18 @@ export interface SimulatedDatadog {
   readonly requests: ReadonlyMap<string, number>;
   readonly events: readonly SentEvent[];
   /** Metrics that were sent, in the order in which they came. */
-  readonly points: readonly SentPoint[];
+  readonly sent: readonly SentValue[];
   stop(): Promise<void>;
 }
 
 const PERIOD_SECONDS = 10;
+/** What is sent in needs no application key. */
+const INTAKES = new Set([
+  '/api/v1/validate',
+  '/api/v2/events',
+  '/api/v1/events',
+  '/api/v1/distribution_points',
+]);
 
 interface Call {
   readonly method: string;
@@ -50,7 +57,7 @@ export async function startDatadog(
 ): Promise<SimulatedDatadog> {
   const requests = new Map<string, number>();
   const events: SentEvent[] = [];
-  const points: SentPoint[] = [];
+  const sent: SentValue[] = [];
   const used = new Map<DatadogRule, number>();
   const periods = new Map<string, { start: number; count: number }>();
   const all = [...clusters.byId.values()];
@@ -145,8 +152,8 @@ export async function startDatadog(
         return withJson(call, (body) => takeEventV2(body, now, events));
       case 'POST /api/v1/events':
         return withJson(call, (body) => takeEventV1(body, now, events));
-      case 'POST /api/v2/series':
-        return withJson(call, (body) => takeSeries(body, Buffer.byteLength(call.body), now, points));
+      case 'POST /api/v1/distribution_points':
+        return withJson(call, (body) => takeDistributions(body, Buffer.byteLength(call.body), now, sent));
     }
     const single = /^\/api\/(v1|v2)\/monitor\/(\d+)(\/downtime_matches)?$/.exec(path);
     if (single === null || call.method !== 'GET') return NOT_FOUND;
@@ -162,7 +169,7 @@ export async function startDatadog(
     const keys = options.keys ?? { api_key: faults().apiKey, app_key: faults().applicationKey };
     const fits = (given: unknown, wanted: string | undefined) =>
       typeof given === 'string' && given !== '' && (wanted === undefined || given === wanted);
-    const intake = ['/api/v1/validate', '/api/v2/events', '/api/v1/events', '/api/v2/series'].includes(path);
+    const intake = INTAKES.has(path);
     const allowed =
       fits(headers['dd-api-key'], keys.api_key) &&
       (intake || fits(headers['dd-application-key'], keys.app_key));
@@ -205,7 +212,7 @@ export async function startDatadog(
     url: `http://${address}`,
     requests,
     events,
-    points,
+    sent,
     stop,
   };
 }

@@ -56,7 +56,7 @@ describe('what was recorded in an invocation', () => {
     const { sendMetrics } = ownMetrics(runtime);
     await sendMetrics();
     expect(datadog.requests).toHaveLength(0);
-    datadog.next('POST', /series$/, { status: 202, json: { errors: [] } });
+    datadog.next('POST', /distribution_points$/, { status: 202, json: { status: 'ok' } });
     runtime.metricsLog.record([started]);
     runtime.metricsLog.record([{ ...started, name: 'guard.upgrade.success' }]);
     // The next invocation of the same environment asks for it again.
@@ -85,7 +85,7 @@ describe('what was recorded in an invocation', () => {
     runtime.metricsLog.record([started]);
     pass(61 * MINUTE);
     runtime.metricsLog.record([{ ...started, batch: 'test' }]);
-    datadog.next('POST', /series$/, { status: 202, json: { errors: [] } });
+    datadog.next('POST', /distribution_points$/, { status: 202, json: { status: 'ok' } });
     await sendMetrics();
     const { series } = datadog.requests[0]!.json();
     expect(series.map(({ tags }: { tags: string[] }) => tags[2])).toEqual(['batch:test']);

@@ -308,32 +308,37 @@ describe('the Datadog face', () => {
     expect(datadog.events.map((sent) => sent.title)).toEqual(['up', 'up']);
   });
 
-  it('takes metrics of the v2 intake, all of a request or none', async () => {
+  it('takes distributions, all of a request or none, and keeps every value', async () => {
     const { ask, datadog } = await start();
     const now = BEGINNING / 1000;
     const series = (change: object) => ({
       metric: 'guard.x',
-      type: 1,
       tags: ['batch:a'],
-      points: [{ timestamp: now, value: 1 }],
+      points: [[now, [1, 2]]],
       ...change,
     });
     const send = async (...changes: object[]) =>
-      (await ask('/api/v2/series', { series: changes.map(series) })).status;
+      (await ask('/api/v1/distribution_points', { series: changes.map(series) })).status;
     expect(await send({})).toBe(202);
-    // The same second and tags again: kept once, the later one.
-    expect(await send({ points: [{ timestamp: now, value: 5 }] })).toBe(202);
-    expect(datadog.points).toEqual([
-      { metric: 'guard.x', type: 1, tags: ['batch:a'], timestamp: now, value: 5 },
-    ]);
+    // The same second and tags again, as of another function at the same time.
+    expect(await send({ type: 'distribution', points: [[now, [5]]] })).toBe(202);
+    const values = [1, 2, 5].map((value) => ({
+      metric: 'guard.x',
+      tags: ['batch:a'],
+      timestamp: now,
+      value,
+    }));
+    expect(datadog.sent).toEqual(values);
     for (const bad of [
-      { points: [{ timestamp: now - 4000, value: 1 }] },
-      { points: [{ timestamp: now + 700, value: 1 }] },
-      { points: [{ timestamp: now + 0.5, value: 1 }] },
-      { points: [{ timestamp: now, value: '1' }] },
+      { points: [[now - 4000, [1]]] },
+      { points: [[now + 700, [1]]] },
+      { points: [[now, 1]] },
+      { points: [[now, ['1']]] },
+      { points: [[now, []]] },
+      { points: [[String(now), [1]]] },
+      { points: [{ timestamp: now, value: 1 }] },
       { points: [] },
       { type: 'count' },
-      { type: 4 },
       { metric: '9x' },
       { tags: [1] },
     ]) {
@@ -341,7 +346,7 @@ describe('the Datadog face', () => {
     }
     expect(await send()).toBe(400);
     expect(await send({ tags: ['x'.repeat(600_000)] })).toBe(413);
-    expect(datadog.points).toHaveLength(1);
+    expect(datadog.sent).toEqual(values);
   });
 });
 

@@ -4,7 +4,7 @@ import type { MetricSample, MetricsIntake, TimedSample } from '../../ports/own-m
 import { parseJson } from '../shared/http.js';
 import { request } from '../shared/request.js';
 
-export interface DatadogSeriesOptions {
+export interface DatadogDistributionsOptions {
   /** `datadoghq.com`, `datadoghq.eu`, ... */
   readonly site: string;
   /** Another address of the API. */
@@ -17,30 +17,26 @@ export interface DatadogSeriesOptions {
 
 interface Series {
   readonly metric: string;
-  readonly type: typeof COUNT | typeof GAUGE;
-  readonly unit?: string;
-  /** Seconds that a count is for. */
-  readonly interval?: number;
   readonly tags: readonly string[];
-  /** Epoch seconds. */
-  readonly points: { timestamp: number; value: number }[];
+  /** Epoch seconds, and the values of that second. */
+  readonly points: [timestamp: number, values: number[]][];
 }
 
-/** Numbers of the v2 intake; v1 had words. Source: Datadog's API reference, Metrics, Submit metrics. */
-const COUNT = 1;
-const GAUGE = 3;
-const COUNT_INTERVAL = 60;
-const UNITS = { Count: undefined, Milliseconds: 'millisecond', Seconds: 'second', Percent: 'percent' };
 const LONGEST_TAG = 200;
 
-/** Datadog's intake of metrics. 202 means that it was taken, not that it is stored. */
-export function createDatadogSeries({
+/**
+ * Datadog's intake of distributions. Of counts and gauges with the same tags and second Datadog keeps the last alone,
+ * and many functions run at the same time: of distributions it keeps every value. 202 means that they were taken, not
+ * that they are stored. Sources: Datadog's API reference, Metrics, Submit distribution points; its documentation of
+ * custom metrics from serverless functions, "Understanding distribution metrics".
+ */
+export function createDatadogDistributions({
   site,
   apiUrl,
   apiKey,
   timeoutMs,
-}: DatadogSeriesOptions): MetricsIntake {
-  const url = `${(apiUrl ?? `https://api.${site}`).replace(/\/+$/, '')}/api/v2/series`;
+}: DatadogDistributionsOptions): MetricsIntake {
+  const url = `${(apiUrl ?? `https://api.${site}`).replace(/\/+$/, '')}/api/v1/distribution_points`;
   return {
     async send(samples) {
       const what = `send ${samples.length} metrics to Datadog`;
@@ -71,36 +67,20 @@ export function createDatadogSeries({
   };
 }
 
-/**
- * One series for each metric and set of tags, at most one point a second in it: of two points with the same time and
- * tags Datadog keeps the last, so counts are added and of the others the largest is kept.
- */
+/** One series for each metric and set of tags, one point for each second in it. */
 export function seriesOf(samples: readonly TimedSample[]): Series[] {
   const found = new Map<string, Series>();
   for (const sample of samples) {
     const tags = tagsOf(sample);
     const key = [sample.name, ...tags].join('\n');
-    const series = found.get(key) ?? emptySeries(sample, tags);
+    const series = found.get(key) ?? { metric: sample.name, tags, points: [] };
     found.set(key, series);
     const timestamp = Math.floor(sample.at / 1000);
-    const known = series.points.find((point) => point.timestamp === timestamp);
-    if (!known) series.points.push({ timestamp, value: sample.value });
-    else
-      known.value = series.type === COUNT ? known.value + sample.value : Math.max(known.value, sample.value);
+    const known = series.points.find(([second]) => second === timestamp);
+    if (known) known[1].push(sample.value);
+    else series.points.push([timestamp, [sample.value]]);
   }
   return [...found.values()];
-}
-
-function emptySeries({ name, unit }: MetricSample, tags: readonly string[]): Series {
-  const datadogUnit = UNITS[unit];
-  return {
-    metric: name,
-    type: unit === 'Count' ? COUNT : GAUGE,
-    ...(unit === 'Count' ? { interval: COUNT_INTERVAL } : {}),
-    ...(datadogUnit ? { unit: datadogUnit } : {}),
-    tags,
-    points: [],
-  };
 }
 
 /** No cluster among them: each combination is a custom metric that is paid for. */

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDatadogSeries, seriesOf } from '../../../lib/adapters/datadog/series.js';
+import { createDatadogDistributions, seriesOf } from '../../../lib/adapters/datadog/distributions.js';
 import { RetryableError, TerminalError } from '../../../lib/domain/errors.js';
 import type { TimedSample } from '../../../lib/ports/own-metrics.js';
 import { type HttpFake, startHttpFake } from '../../support/http-fake.js';
 
-const INTAKE = /^\/api\/v2\/series$/;
+const INTAKE = /^\/api\/v1\/distribution_points$/;
 let datadog: HttpFake;
 beforeEach(async () => {
   datadog = await startHttpFake();
@@ -22,7 +22,7 @@ const sample = (change: Partial<TimedSample> = {}): TimedSample => ({
 });
 
 function intake(keys: string[] = ['key'], timeoutMs = 2_000) {
-  return createDatadogSeries({
+  return createDatadogDistributions({
     site: 'datadoghq.eu',
     apiUrl: `${datadog.url}/`,
     apiKey: async (fresh) => keys[fresh ? 1 : 0]!,
@@ -32,7 +32,7 @@ function intake(keys: string[] = ['key'], timeoutMs = 2_000) {
 
 describe('metrics for Datadog', () => {
   it('go in one request, with the API key alone', async () => {
-    datadog.next('POST', INTAKE, { status: 202, json: { errors: [] } });
+    datadog.next('POST', INTAKE, { status: 202, json: { status: 'ok' } });
     await intake().send([
       sample(),
       sample({ name: 'guard.validation.soak_period', unit: 'Seconds', value: 60 }),
@@ -45,19 +45,13 @@ describe('metrics for Datadog', () => {
     const timestamp = 1_700_000_000;
     expect(json()).toEqual({
       series: [
-        { metric: 'guard.upgrade.started', type: 1, interval: 60, tags, points: [{ timestamp, value: 1 }] },
-        {
-          metric: 'guard.validation.soak_period',
-          type: 3,
-          unit: 'second',
-          tags,
-          points: [{ timestamp, value: 60 }],
-        },
+        { metric: 'guard.upgrade.started', tags, points: [[timestamp, [1]]] },
+        { metric: 'guard.validation.soak_period', tags, points: [[timestamp, [60]]] },
       ],
     });
   });
 
-  it('have one point a second: of two, Datadog would keep the last', () => {
+  it('keep every value of the same second', () => {
     const slow = { name: 'guard.precheck.duration', unit: 'Milliseconds' } as const;
     const failed = { name: 'guard.precheck.failed', check: 'pods' } as const;
     const series = seriesOf([
@@ -67,7 +61,7 @@ describe('metrics for Datadog', () => {
       sample({ ...failed, value: 2 }),
       sample({ ...failed, value: 3 }),
     ]);
-    expect(series.map(({ points }) => points.map(({ value }) => value))).toEqual([[9, 5], [5]]);
+    expect(series.map(({ points }) => points.map(([, values]) => values))).toEqual([[[9, 4], [5]], [[2, 3]]]);
     expect(series[1]!.tags).toContain('check:pods');
   });
 
