@@ -55,6 +55,12 @@ export function connectRegistry(io: Io, options: { config?: string }): Registry 
   return createRegistry({ client, table: io.env[ENV.registryTable] ?? aws.dynamodb.table_name });
 }
 
+/** The GitLab projects of all clusters of the registry, each once. */
+export async function projectsOf(io: Io, options: { config?: string }): Promise<string[]> {
+  const clusters = await connectRegistry(io, options).all();
+  return [...new Set(clusters.map((cluster) => cluster.gitlab_repo))].sort();
+}
+
 /** Only what happened: for commands that look back. */
 export function connectJournal(io: Io, options: { config?: string }): Journal {
   const { aws } = readConfig(io, options.config);

@@ -1,11 +1,9 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Command } from 'commander';
-import * as z from 'zod';
 import { now } from '../adapters/clock.js';
 import { createMetricsProvider } from '../adapters/metrics-provider.js';
 import { createSecrets, type Secrets } from '../adapters/secrets.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
-import { parseJson } from '../adapters/shared/http.js';
 import { createRateLimit } from '../adapters/shared/rate-limit.js';
 import { request } from '../adapters/shared/request.js';
 import { declaredAnalyses } from '../analysis/declared-analysis.js';
@@ -14,9 +12,10 @@ import type { Config } from '../config/schema.js';
 import { messageOf, TerminalError } from '../domain/errors.js';
 import { guarded } from './errors.js';
 import { EXIT, type Io } from './io.js';
-import { connect, connectRegistry, readConfig } from './remote.js';
+import { connect, connectRegistry, projectsOf, readConfig } from './remote.js';
 import { table } from './table.js';
 import { clusterProbes } from './validate-clusters.js';
+import { gitlabProbes } from './validate-gitlab.js';
 
 /** One line of the answer. A problem says what is wrong and what to do. */
 interface Finding {
@@ -73,7 +72,7 @@ async function validate(program: Command, io: Io, options: Options): Promise<voi
   const client = new SecretsManagerClient(awsClientOptions({ region: config.aws.region }));
   const secrets = createSecrets({ client, now: Date.now });
   if (options.checkConnectivity) {
-    findings.push(...(await lookAll(connectivity(config, secrets, io, given, options.webhookUrl))));
+    findings.push(...(await lookAll(await connectivity(config, secrets, io, given, options.webhookUrl))));
     if (!options.webhookUrl) findings.push({ part: 'webhook', detail: NO_WEBHOOK });
   }
   if (options.checkPermissions) {
@@ -108,13 +107,13 @@ async function lookAll(probes: readonly Probe[]): Promise<Finding[]> {
   return findings;
 }
 
-function connectivity(
+async function connectivity(
   config: Config,
   secrets: Secrets,
   io: Io,
   given: { config?: string },
   webhookUrl: string | undefined,
-): Probe[] {
+): Promise<Probe[]> {
   const remote = () => connect(io, given);
   return [
     {
@@ -143,7 +142,7 @@ function connectivity(
         return 'can be read';
       },
     })),
-    { part: 'GitLab', look: () => lookAtGitlab(config, secrets) },
+    ...(await gitlabProbes(config, secrets, () => projectsOf(io, given))),
     {
       part: config.metrics.provider === 'datadog' ? 'Datadog' : 'Prometheus',
       look: () => lookAtMetrics(config, secrets),
@@ -166,28 +165,6 @@ function secretNames(config: Config): string[] {
     pagerduty_secret_name,
   ];
   return [...new Set(names.filter((name) => name !== undefined))];
-}
-
-const tokenInfo = z.object({ scopes: z.array(z.string()), expires_at: z.string().nullish() });
-
-async function lookAtGitlab(config: Config, secrets: Secrets): Promise<string> {
-  const token = await secrets.value(config.aws.secrets_manager.gitlab_token_secret, 'token');
-  const { text } = await request(
-    {
-      url: `${config.gitlab.url.replace(/\/$/, '')}/api/v4/personal_access_tokens/self`,
-      what: "read the token's scopes in GitLab",
-      headers: async () => ({ 'private-token': token }),
-      todo: (status) => (status === 401 ? 'Renew the token in the secret' : undefined),
-    },
-    { timeoutMs: 10_000 },
-  );
-  const { scopes, expires_at: expires } = tokenInfo.parse(parseJson(text, 'read the scopes of the token'));
-  if (!scopes.includes('api')) {
-    throw new TerminalError(
-      `the token has the scopes ${scopes.join(', ')}: GUARD needs api, to open merge requests`,
-    );
-  }
-  return `scope api${expires ? `, expires ${expires}` : ''}`;
 }
 
 async function lookAtMetrics(config: Config, secrets: Secrets): Promise<string> {

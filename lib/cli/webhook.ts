@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.js';
 import { messageOf, UsageError } from '../domain/errors.js';
 import { guarded } from './errors.js';
 import { EXIT, type Io } from './io.js';
-import { connectRegistry, readConfig } from './remote.js';
+import { projectsOf, readConfig } from './remote.js';
 import { table } from './table.js';
 
 /** GitLab's project hook. `alert_status`: executable, temporarily_disabled, disabled. */
@@ -86,11 +86,6 @@ async function run(
   }
   io.out(table(['PROJECT', 'WEBHOOK', 'DELIVERY'], rows));
   if (!well) io.exit(EXIT.failed);
-}
-
-async function projectsOf(io: Io, given: { config?: string }): Promise<string[]> {
-  const clusters = await connectRegistry(io, given).all();
-  return [...new Set(clusters.map((cluster) => cluster.gitlab_repo))].sort();
 }
 
 /** The plain token. A signing token is made by GitLab itself and entered into the secret by hand. */

@@ -1,11 +1,14 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Command } from 'commander';
+import { createRegistry } from '../../lib/adapters/dynamodb/registry.js';
 import type { Io } from '../../lib/cli/io.js';
 import { register as registerValidate } from '../../lib/cli/validate.js';
 import { register } from '../../lib/cli/webhook.js';
 import type { Engine } from '../../lib/local/engine.js';
 import { type HttpFake, startHttpFake } from '../support/http-fake.js';
+import { smallFleetClusters } from '../support/small-fleet.js';
 import { REGION, startTestEngine } from '../support/test-engine.js';
 
 const URL_OF_STACK = 'https://guard.test/webhooks/gitlab';
@@ -130,7 +133,9 @@ describe('guard validate', () => {
   });
 
   it('has a line for each part that it reaches, and exits with 1 when one does not work', async () => {
-    gitlab.next('GET', /personal_access_tokens\/self$/, { json: { scopes: ['read_api'], expires_at: null } });
+    gitlab.next('GET', /personal_access_tokens\/self$/, {
+      json: { scopes: ['read_api'], expires_at: null, user_id: 7 },
+    });
     gitlab.next('GET', /api\/v1\/validate$/, { json: { valid: true } });
     gitlab.next('GET', /api\/v1\/monitor$/, { json: [] });
     const { out, err, code } = await run(['validate', '--check-connectivity']);
@@ -144,7 +149,7 @@ describe('guard validate', () => {
   });
 
   it('names a secret that is missing', async () => {
-    gitlab.next('GET', /personal_access_tokens\/self$/, { json: { scopes: ['api'] } });
+    gitlab.next('GET', /personal_access_tokens\/self$/, { json: { scopes: ['api'], user_id: 7 } });
     gitlab.next('GET', /api\/v1\/validate$/, { json: { valid: true } });
     gitlab.next('GET', /api\/v1\/monitor$/, { json: [] });
     const rollback = { notification: { slack_secret_name: 'guard/slack' } };
@@ -156,6 +161,31 @@ describe('guard validate', () => {
   it('calls an empty registry a failure when clusters are to be checked', async () => {
     const { out, code } = await run(['validate', '--check-permissions', '--batch', 'test']);
     expect(out).toMatch(/clusters +FAIL +batch test has no clusters: guard registry import FILE/);
+    expect(code).toBe(1);
+  });
+
+  it("looks at the role of the token's user in each project of the registry", async () => {
+    const registry = createRegistry({
+      client: new DynamoDBClient({ region: REGION }),
+      table: 'guard-cluster-registry',
+    });
+    const [cluster] = smallFleetClusters();
+    const projects = ['infra/guest', 'infra/k8s', 'infra/nobody', 'infra/owner'];
+    for (const gitlab_repo of projects)
+      await registry.save({ ...cluster!, cluster_id: gitlab_repo.replace('/', '-'), gitlab_repo }, 0);
+    gitlab.next('GET', /personal_access_tokens\/self$/, { json: { scopes: ['api'], user_id: 7 } });
+    gitlab.next('GET', /api\/v1\/validate$/, { json: { valid: true } });
+    gitlab.next('GET', /api\/v1\/monitor$/, { json: [] });
+    const member = (name: string) => new RegExp(`projects/infra%2F${name}/members/all/7$`);
+    gitlab.next('GET', member('guest'), { json: { access_level: 20 } });
+    gitlab.next('GET', member('k8s'), { json: { access_level: 30, expires_at: '2027-01-01' } });
+    gitlab.next('GET', member('nobody'), { status: 404, json: { message: '404 Not found' } });
+    gitlab.next('GET', member('owner'), { json: { access_level: 50 } });
+    const { out, code } = await run(['validate', '--check-connectivity']);
+    expect(out).toMatch(/^GitLab infra\/guest +FAIL +the token's user is Reporter: GUARD needs Developer/m);
+    expect(out).toMatch(/^GitLab infra\/k8s +ok +Developer, until 2027-01-01$/m);
+    expect(out).toMatch(/^GitLab infra\/nobody +FAIL +no such project, or .* add the user as Developer$/m);
+    expect(out).toMatch(/^GitLab infra\/owner +ok +Owner$/m);
     expect(code).toBe(1);
   });
 });

@@ -117,9 +117,11 @@ describe('guard validate --check-permissions', () => {
       'state machine',
       'secret guard/gitlab-token',
       'GitLab',
+      'GitLab infra/k8s-clusters',
       'Datadog',
     ])
       expect(out).toMatch(new RegExp(`^${part} +ok `, 'm'));
+    expect(out).toMatch(/^GitLab infra\/k8s-clusters +ok +Developer$/m);
     expect(out).toMatch(/^webhook +- +not looked at: give --webhook-url/m);
     const with_ = await guard('validate', '--check-connectivity', '--webhook-url', fleet.engine.webhookUrl);
     expect(with_.out).toMatch(/^webhook +ok +answers, and refuses a call without a token/m);

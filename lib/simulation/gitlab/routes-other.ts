@@ -5,12 +5,14 @@ import { hookJson, userJson } from './wire.js';
 
 const HOOKS = '/projects/:id/hooks';
 const VERSION = '18.5.0';
+const ACCESS_LEVELS = { reporter: 20, developer: 30, maintainer: 40 };
 
 export const OTHER_ROUTES: readonly Route[] = [
   { method: 'GET', pattern: '/version', handle: () => ok({ version: VERSION, revision: 'simulated' }) },
   { method: 'GET', pattern: '/user', handle: ({ user, url }) => ok(userJson(user, url)) },
   { method: 'GET', pattern: '/users', handle: findUsers },
   { method: 'GET', pattern: '/personal_access_tokens/self', handle: tokenSelf },
+  { method: 'GET', pattern: '/projects/:id/members/all/:user', handle: memberSelf },
   { method: 'GET', pattern: HOOKS, role: 'maintainer', handle: listHooks },
   { method: 'POST', pattern: HOOKS, role: 'maintainer', handle: createHook },
   { method: 'GET', pattern: `${HOOKS}/:hook`, role: 'maintainer', handle: showHook },
@@ -43,6 +45,13 @@ function tokenSelf({ user, role }: Call): Answer {
     user_id: user.id,
     expires_at: null,
   });
+}
+
+/** Of everybody else the simulation knows no role: to it they are no members. */
+function memberSelf({ model, params, user, role, url }: Call): Answer {
+  model.project(params.id!);
+  if (params.user !== String(user.id)) throw notFound('');
+  return ok({ ...userJson(user, url), access_level: ACCESS_LEVELS[role], expires_at: null });
 }
 
 function hooksOf({ model, params }: Call): Hook[] {
