@@ -77,6 +77,25 @@ export function chain(
   return hits;
 }
 
+/** A part of the version that nobody can tell, found at `node`. */
+export function doubtAt(
+  node: Node | undefined,
+  item: Item,
+  component: TargetComponent,
+  reason: string,
+  hint: string,
+  deciding = true,
+): Hit {
+  const origin = node?.origin;
+  return {
+    ...hitOf(item, component, 'tag', undefined, {}, deciding),
+    ...(origin ? { file: origin.source.file, doc: origin.source.doc, path: pathOf(origin) } : {}),
+    class: 'cannot-tell',
+    reason,
+    hint,
+  };
+}
+
 const PINNED = 'it is pinned by a digest, and the digest of the new version cannot be known here';
 
 export function hitOf(

@@ -3,7 +3,7 @@ import { proves } from './match.js';
 import type { Node, ScalarNode } from './node.js';
 import { get, isList, isMap, isScalar, itemsAt, textAt } from './node.js';
 import { groupOf } from './resource.js';
-import type { TargetComponent, TargetGitops } from './target.js';
+import { type TargetComponent, type TargetGitops, tagPathsOf } from './target.js';
 
 /** A place in one document that, by what the document itself shows, holds a target's version. */
 export interface Place {
@@ -110,8 +110,8 @@ function urlPart(node: ScalarNode, version: string): Place[] {
 
 function tagPlaces(values: Node | undefined, target: TargetGitops, chart: string): Place[] {
   if (target.tags === 'never' || !values) return [];
-  return target.tagPaths.flatMap((path): Place[] => {
-    const node = get(values, ...path);
+  return tagPathsOf(target).flatMap((path): Place[] => {
+    const node = get(values, ...path.split('.'));
     if (!isScalar(node) || !/^v?\d+\.\d+\.\d+/.test(node.text)) return [];
     return [{ node, role: 'tag', ...(target.tags === 'when-equal' ? { onlyIf: chart } : {}) }];
   });

@@ -1,10 +1,11 @@
 import type { Item, RootView } from './flux.js';
 import { scopeFor } from './flux-scope.js';
-import { chain, type Hit, hitOf } from './hit.js';
+import { chain, doubtAt, type Hit } from './hit.js';
 import type { Match } from './match.js';
-import { get, isNull, isScalar, itemsAt, pathOf, textAt } from './node.js';
+import { get, isNull, itemsAt, textOf } from './node.js';
+import { renderedTags } from './rendered-tags.js';
 import { readText } from './substitute.js';
-import type { TargetGitops } from './target.js';
+import { type TargetGitops, tagPathsOf } from './target.js';
 import { type FoundValue, readValues, type ValueReading } from './values.js';
 import { sameNumber } from './version-text.js';
 
@@ -18,16 +19,23 @@ export function releaseHits(item: Item, match: Match, view: RootView, target: Ta
   const chart = hits.find((hit) => hit.deciding)?.value ?? '';
   if (target.tags === 'never') return hits;
   const read = readValues(item, view);
-  const readings = target.tagPaths.map((path) => ({ path, ...read(path) }));
-  for (const { path, found } of readings) {
-    for (const tag of found) hits.push(...tagHits(item, match, path, tag, chart, target));
+  const readings = new Map(tagPathsOf(target).map((path) => [path, read(path.split('.'))]));
+  for (const [path, { found }] of readings) {
+    for (const tag of found) hits.push(...tagHits(item, match, path.split('.'), tag, chart, target));
   }
   hits.push(...renderedTags(item, match, chart, target));
-  // Whoever writes the tag inline has said it; a file that comes before it in the order cannot change it.
-  const settled = readings.some(({ found }) => found.length > 0);
-  const doubted = readings.find(({ doubt, overInline }) => doubt !== undefined && (overInline || !settled));
-  if (doubted) hits.push(doubtfulTag(item, match, doubted, target));
-  return hits;
+  const doubtful = doubtfulTag(item, match, readings, target);
+  return doubtful ? [...hits, doubtful] : hits;
+}
+
+/** The first path of an image's that something unknown may set, unless what is known wins over it. */
+function openPath(paths: readonly string[], readings: ReadonlyMap<string, ValueReading>): string | undefined {
+  for (const path of paths) {
+    const { doubt, found = [] } = readings.get(path) ?? {};
+    if (doubt !== undefined) return path;
+    if (found.some(({ node }) => textOf(node))) return undefined;
+  }
+  return undefined;
 }
 
 /** Empty and null tags leave the chart's own. */
@@ -50,20 +58,6 @@ function tagHits(
   });
 }
 
-/** Images that `postRenderers` replace after Helm: the target's own, or any that follows the chart's number. */
-function renderedTags(item: Item, match: Match, chart: string, target: TargetGitops): Hit[] {
-  return itemsAt(item.resource.node, 'spec', 'postRenderers')
-    .flatMap((one) => itemsAt(one, 'kustomize', 'images'))
-    .flatMap((image): Hit[] => {
-      const tag = get(image, 'newTag');
-      if (!isScalar(tag) || tag.text === '') return [];
-      const name = (textAt(image, 'newName') ?? textAt(image, 'name') ?? '').replace(/^[^/]*\.[^/]*\//, '');
-      const value = readText(tag, scopeFor(item.resource, item.context)).text;
-      if (!target.images.includes(name) && !sameNumber(value, chart)) return [];
-      return chain(item, match.component, 'tag', tag);
-    });
-}
-
 /**
  * Values that are not in the tree could pin an image tag. Where tags are the version, nobody can tell it then;
  * where they only follow the chart, it is shown and decides nothing.
@@ -71,19 +65,20 @@ function renderedTags(item: Item, match: Match, chart: string, target: TargetGit
 function doubtfulTag(
   item: Item,
   match: Match,
-  { path, doubt = '', overInline }: ValueReading & { readonly path: readonly string[] },
+  readings: ReadonlyMap<string, ValueReading>,
   target: TargetGitops,
-): Hit {
+): Hit | undefined {
+  const { chart } = match.component;
+  const open = target.imageTags
+    .filter(({ charts }) => charts?.includes(chart) ?? true)
+    .flatMap(({ paths }) => openPath(paths, readings) ?? []);
+  const doubted = [...new Set(open)].map((path) => ({ path, ...readings.get(path) }));
+  const first = doubted.find(({ overInline }) => overInline) ?? doubted[0];
+  if (first === undefined) return undefined;
   const entry = itemsAt(item.resource.node, 'spec', 'valuesFrom')[0];
-  const origin = get(entry, 'name')?.origin ?? entry?.origin;
-  const hint = overInline
+  const hint = first.overInline
     ? 'bring it into this tree'
-    : `bring it into this tree, or write ${path.join('.')} in the values of the release itself, which win`;
-  return {
-    ...hitOf(item, match.component, 'tag', undefined, {}, target.tags === 'always'),
-    ...(origin ? { file: origin.source.file, doc: origin.source.doc, path: pathOf(origin) } : {}),
-    class: 'cannot-tell',
-    reason: doubt,
-    hint,
-  };
+    : `bring it into this tree, or write ${doubted.map(({ path }) => path).join(' and ')} in the values of the release itself, which win`;
+  const node = get(entry, 'name') ?? entry;
+  return doubtAt(node, item, match.component, first.doubt ?? '', hint, target.tags === 'always');
 }

@@ -14,8 +14,8 @@ export interface TargetGitops {
   readonly variables: readonly string[];
   /** ConfigMaps whose key holds the version. */
   readonly configMaps: readonly { readonly name: string; readonly key: string }[];
-  /** Paths in Helm values that pin an image tag. */
-  readonly tagPaths: readonly (readonly string[])[];
+  /** Helm values that pin an image tag. Every one that is written in a release is moved. */
+  readonly imageTags: readonly ImageTag[];
   /** `always`: image tags are chart versions. `when-equal`: only one that equals the chart's version moves. */
   readonly tags: 'always' | 'when-equal' | 'never';
   /** Custom resources that carry the version themselves. */
@@ -33,6 +33,19 @@ export interface TargetGitops {
   readonly spelling: 'own' | 'given';
   /** Below this version, CRDs live in the chart's `crds/` folder and Flux's default does not upgrade them. */
   readonly crdsFolderBelow?: string;
+}
+
+/** Which values set the tag of one image. */
+export interface ImageTag {
+  /** Paths with dots, the one that wins first. */
+  readonly paths: readonly string[];
+  /** The charts that have the image, so that a value that cannot be seen matters. Absent: all of the target's. */
+  readonly charts?: readonly string[];
+}
+
+/** All paths in Helm values that pin an image tag. */
+export function tagPathsOf(target: TargetGitops): string[] {
+  return [...new Set(target.imageTags.flatMap(({ paths }) => paths))];
 }
 
 export type Plane = 'crds' | 'control' | 'data';
@@ -60,7 +73,7 @@ export function chartTarget(
     repositories: [],
     repositoryNames: [],
     configMaps: [{ name: `^${escapePattern(chart)}-version$`, key: '^version$' }],
-    tagPaths: [['image', 'tag']],
+    imageTags: [{ paths: ['image.tag'] }],
     tags: 'never',
     resources: [],
     images: [],

@@ -350,17 +350,6 @@ describe('Flux', () => {
     ]);
   });
 
-  it('moves an image tag that postRenderers set after Helm', () => {
-    const images = '[{name: docker.io/istio/pilot, newTag: 1.28.2}, {name: other/thing, newTag: 3.1.0}]';
-    const more = `  postRenderers:\n  - kustomize:\n      images: ${images}\n`;
-    const tree = files({ 'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2', more) });
-    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
-    expect(plan.edits.map((edit) => edit.path)).toEqual([
-      'spec.chart.spec.version',
-      'spec.postRenderers[0].kustomize.images[0].newTag',
-    ]);
-  });
-
   it('says what is suspended: Flux will not upgrade it', () => {
     const tree = files({
       'clusters/a/istio.yaml': fluxKustomization('istio', 'infra', '  suspend: true\n'),
@@ -448,7 +437,7 @@ describe('operations of a patch', () => {
         '  valuesFrom:\n  - {kind: Secret, name: gone}\n  - {kind: ConfigMap, name: v}\n',
       ),
       'base/config.yaml':
-        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v, namespace: istio-system}\ndata: {values.yaml: "global: {tag: 1.28.2}"}\n',
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v, namespace: istio-system}\ndata: {values.yaml: "{global: {tag: 1.28.2}, pilot: {tag: 1.28.2}}"}\n',
     });
 
   // Each as kubectl kustomize has it.

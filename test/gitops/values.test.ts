@@ -22,6 +22,7 @@ const config = (kind: string, data: string, name = 'v') =>
 const from = (...entries: string[]) => `  valuesFrom:\n${entries.map((entry) => `  - ${entry}\n`).join('')}`;
 
 const inline = '  values:\n    global:\n      tag: 1.28.2\n';
+const both = `${inline}    pilot:\n      tag: 1.28.2\n`;
 
 describe('values that may pin the tag', () => {
   it.each([
@@ -85,6 +86,27 @@ describe('values that may pin the tag', () => {
       'sets global.tag',
     ],
     [
+      'an inline tag, when what is not in the tree may set the one of istiod alone',
+      `${from('{kind: Secret, name: v}')}${inline}`,
+      {},
+      'may set pilot.tag',
+    ],
+    [
+      'an inline tag that is empty',
+      `${from('{kind: Secret, name: v}')}${inline}    pilot: {tag: ""}\n    tag: ""\n`.replace(
+        '1.28.2',
+        '""',
+      ),
+      { 'clusters/a/v.yaml': config('Secret', 'data: {values.yaml: "????"}\n') },
+      'may set _internal_defaults_do_not_set.global.tag',
+    ],
+    [
+      'an inline tag of istiod, when what is not in the tree may set the one of the proxies',
+      `${from('{kind: Secret, name: v}')}${inline.replace('global', 'pilot')}`,
+      {},
+      'may set global.tag',
+    ],
+    [
       'a whole branch of the values by targetPath',
       from('{kind: Secret, name: v, valuesKey: tag, targetPath: global}'),
       {},
@@ -108,15 +130,18 @@ describe('values that may pin the tag', () => {
 
   it.each([
     [
-      'the release itself sets the tag, and inline values win',
-      `${from('{kind: Secret, name: v}')}${inline}`,
+      'the release itself sets every tag that its chart reads, and inline values win',
+      `${from('{kind: Secret, name: v}')}${both}`,
       {},
     ],
     [
-      'a later ConfigMap of the tree sets it',
+      'a later ConfigMap of the tree sets them',
       from('{kind: Secret, name: gone}', '{kind: ConfigMap, name: v}'),
       {
-        'clusters/a/v.yaml': config('ConfigMap', 'data:\n  values.yaml: |\n    global:\n      tag: 1.28.2\n'),
+        'clusters/a/v.yaml': config(
+          'ConfigMap',
+          'data:\n  values.yaml: |\n    global:\n      tag: 1.28.2\n    pilot: {tag: 1.28.2}\n',
+        ),
       },
     ],
     [
@@ -172,7 +197,61 @@ describe('values that may pin the tag', () => {
       class: 'cannot-tell',
       reason: expect.stringContaining('Secret gone'),
     });
-    expect(plan(made).refused[0]?.hint).toContain('write global.tag in the values of the release itself');
+    expect(plan(made).refused[0]?.hint).toContain(
+      'write global.tag and pilot.tag in the values of the release itself, which win',
+    );
+  });
+
+  it.each([
+    ['base', 'has no image'],
+    ['gateway', 'takes its image from the injector'],
+  ])('is no matter for a chart that reads none: %s %s', (chart) => {
+    const made = files({
+      'clusters/a/x.yaml': release('istio-x', chart, '1.28.2', from('{kind: Secret, name: v}')),
+    });
+    expect(resolve(made).version).toBe('1.28.2');
+  });
+
+  it.each([
+    ['cni', 'cni: {tag: 1.28.2}', '1.28.2'],
+    ['cni', 'tag: 1.28.2', undefined],
+    ['cni', 'global: {tag: 1.28.2}, pilot: {tag: 1.28.2}', undefined],
+    ['ztunnel', 'tag: 1.28.2', '1.28.2'],
+    ['ztunnel', 'global: {tag: 1.28.2}, cni: {tag: 1.28.2}', undefined],
+    ['istiod', 'pilot: {tag: 1.28.2}, global: {tag: 1.28.2}', '1.28.2'],
+    ['istiod', 'pilot: {tag: 1.28.2}, tag: 1.28.2', undefined],
+    ['istiod', 'tag: 1.28.2, global: {tag: 1.28.2}', undefined],
+    ['istio-ingress', 'global: {tag: 1.28.2}', undefined],
+    ['ambient', 'global: {tag: 1.28.2}, ztunnel: {tag: 1.28.2}', undefined],
+    [
+      'ambient',
+      'global: {tag: 1.28.2}, istiod: {pilot: {tag: 1.28.2}}, cni: {cni: {tag: 1.28.2}}, ztunnel: {tag: 1.28.2}',
+      '1.28.2',
+    ],
+  ])('is settled by what wins in the very chart: %s with %s', (chart, values, version) => {
+    const more = `${from('{kind: Secret, name: v}')}  values: {${values}}\n`;
+    const made = files({ 'clusters/a/x.yaml': release(`istio-${chart}`, chart, '1.28.2', more) });
+    expect(resolve(made).version).toBe(version);
+  });
+
+  it('each image of cert-manager has a tag of its own', () => {
+    const certManager = gitopsTarget('cert-manager');
+    const tags = (...parts: string[]) =>
+      parts.map((part) => `    ${part}: {image: {tag: v1.16.0}}\n`).join('');
+    const found = (values: string) =>
+      resolve(
+        files({
+          'clusters/a/x.yaml': release(
+            'cert-manager',
+            'cert-manager',
+            'v1.16.0',
+            `${from('{kind: Secret, name: v}')}  values:\n    image: {tag: v1.16.0}\n${values}`,
+          ),
+        }),
+        certManager,
+      );
+    expect(found('').reason).toContain('may set webhook.image.tag');
+    expect(found(tags('webhook', 'cainjector', 'startupapicheck', 'acmesolver')).version).toBe('v1.16.0');
   });
 
   it('an inline value and a single value at the same path both move', () => {

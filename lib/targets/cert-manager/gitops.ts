@@ -6,13 +6,16 @@ export const certManagerGitops = chartTarget('cert-manager', {
     '^CERT_?MANAGER(?:_HELM)?(?:_CHART)?_(?:VERSION|TAG)$',
     '^cert_?manager_?(?:chart_?)?[vV]ersion$',
   ],
-  tagPaths: [
-    ['image', 'tag'],
-    ['webhook', 'image', 'tag'],
-    ['cainjector', 'image', 'tag'],
-    ['startupapicheck', 'image', 'tag'],
-    ['acmesolver', 'image', 'tag'],
+  // Every image has a tag of its own.
+  imageTags: [
+    { paths: ['image.tag'] },
+    ...['webhook', 'cainjector', 'startupapicheck', 'acmesolver'].map((part) => ({
+      paths: [`${part}.image.tag`],
+    })),
   ],
+  images: ['controller', 'webhook', 'cainjector', 'startupapicheck', 'acmesolver'].map(
+    (part) => `jetstack/cert-manager-${part}`,
+  ),
   tags: 'always',
   crds: [
     'cert-manager/cert-manager/(?:releases/download/)?(?<version>v?\\d+\\.\\d+\\.\\d+[^/]*)/',

@@ -3,6 +3,9 @@ import type { TargetGitops } from '../../gitops/target.js';
 const ISTIO_OPERATOR = { kind: 'IstioOperator', group: 'install.istio.io', plane: 'control' } as const;
 const SAIL_ISTIO = { kind: 'Istio', group: 'sailoperator.io', plane: 'control' } as const;
 
+const GLOBAL = ['global.tag', '_internal_defaults_do_not_set.global.tag'];
+const ISTIOD = ['istiod', 'istio', 'istio-control-plane'];
+
 /** Istio's charts (external-apis E2): the chart's version is Istio's version. Order: base, istiod, cni, ztunnel, gateways. */
 export const istioGitops: TargetGitops = {
   name: 'istio',
@@ -27,11 +30,19 @@ export const istioGitops: TargetGitops = {
     '^istio_?(?:chart_?)?[vV]ersion$',
   ],
   configMaps: [{ name: '^istio(?:d|-chart)?-version$', key: '^(?:version|istio_?version|ISTIO_VERSION)$' }],
-  tagPaths: [
-    ['global', 'tag'],
-    ['tag'],
-    ['pilot', 'tag'],
-    ['_internal_defaults_do_not_set', 'global', 'tag'],
+  // external-apis E2, and the templates of the charts 1.20 to 1.30. base has no image, and a gateway's is `auto`.
+  imageTags: [
+    // The proxies, which istiod injects.
+    { paths: GLOBAL, charts: [...ISTIOD, 'ambient', 'istio-ingress', 'istio-egress'] },
+    { paths: ['pilot.tag', 'tag', ...GLOBAL], charts: ISTIOD },
+    { paths: ['cni.tag', 'tag', ...GLOBAL], charts: ['cni', 'istio-cni'] },
+    { paths: ['tag', ...GLOBAL], charts: ['ztunnel'] },
+    { paths: ['gateways.istio-ingressgateway.tag', ...GLOBAL], charts: ['istio-ingress'] },
+    { paths: ['gateways.istio-egressgateway.tag', ...GLOBAL], charts: ['istio-egress'] },
+    // The chart of charts: each has its values below its name.
+    { paths: ['istiod.pilot.tag', 'istiod.tag', ...GLOBAL], charts: ['ambient'] },
+    { paths: ['cni.cni.tag', 'cni.tag', ...GLOBAL], charts: ['ambient'] },
+    { paths: ['ztunnel.tag', ...GLOBAL], charts: ['ambient'] },
   ],
   tags: 'always',
   resources: [
