@@ -40,7 +40,7 @@ export function finalFindings(soak: Soak): { failed: Finding[]; doubts: Finding[
     const percent = spec.increasePercent ?? spec.grossPercent!;
     if (!(candidate.estimate >= Math.log1p(percent / 100))) return;
     const last = soak.length - 1;
-    const window = describeWindow(soak, candidate.metric, candidate.track, 0, last);
+    const window = describeWindow(soak, candidate.metric, candidate.track, 0, last, candidate.signed);
     if (Math.abs(window.value - window.expected) < (spec.floor ?? 0)) return;
     const shared = sharedShift(soak, candidate.metric, 0, last, candidate.signed);
     const clear = candidate.estimate - Math.log1p(percent / 100) >= MARGIN * candidate.standardError;

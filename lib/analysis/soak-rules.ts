@@ -87,7 +87,7 @@ function increase(soak: Soak, metric: MetricTrack, track: Track, i: number): Fin
   const allowed = Math.log1p(spec.increasePercent / 100);
   const shift = findShift(track.test, track.difference, i, soak.prepared.threshold, allowed, spec.direction);
   if (!shift) return undefined;
-  const window = describeWindow(soak, metric, track, shift.from, i);
+  const window = describeWindow(soak, metric, track, shift.from, i, shift.estimate);
   if (Math.abs(window.value - window.expected) < (spec.floor ?? 0)) return undefined;
   const shared = sharedShift(soak, metric, shift.from, i, shift.estimate);
   return {
@@ -98,20 +98,31 @@ function increase(soak: Soak, metric: MetricTrack, track: Track, i: number): Fin
   };
 }
 
-/** The numbers of a window, in the metric's own unit. */
+/**
+ * The numbers of a window, in the metric's own unit. With the estimate (logarithm of the factor) that was judged,
+ * `expected` is what the value would be without it: the line that a person reads then has the judged percentage.
+ */
 export function describeWindow(
   soak: Soak,
   metric: MetricTrack,
   track: Track,
   from: number,
   at: number,
+  estimate?: number,
 ): Pick<Finding, 'metric' | 'cluster_id' | 'from' | 'at' | 'value' | 'expected' | 'controlFactor'> {
   const { cluster } = track;
   const value = meanOf(track.values, from, at);
-  const moved = soak.prepared.controlled ? meanOf(metric.movement, from, at) : 0;
+  // Without controls it is the clock alone that is expected to move a value.
+  const moved = soak.prepared.controlled
+    ? meanOf(metric.movement, from, at)
+    : cluster.shape
+      ? meanOf(cluster.shape, from, at)
+      : 0;
   const factor = Math.exp(Number.isNaN(moved) ? 0 : moved);
   const center = cluster.noise ? cluster.noise.mean : 0;
-  const expected = cluster.zero ? 0 : Math.exp(cluster.center + center) * factor - cluster.shift;
+  const usual = cluster.zero ? 0 : Math.exp(cluster.center + center) * factor - cluster.shift;
+  const expected =
+    estimate === undefined ? usual : (value + cluster.shift) * Math.exp(-estimate) - cluster.shift;
   return {
     metric: metric.baseline.metric.name,
     cluster_id: cluster.cluster_id,

@@ -9,7 +9,7 @@ export interface Finding {
   /** Soak minutes (intervals): where it begins, and when it was found. */
   readonly from: number;
   readonly at: number;
-  /** Value over the window, what was expected of it, and what the controls did (factor to their baseline). */
+  /** Value over the window, what was expected of it, and what the controls did, or else the clock (a factor). */
   readonly value: number;
   readonly expected: number;
   readonly controlFactor: number;
@@ -78,7 +78,7 @@ export function badness(
 }
 
 /** NaN where none of them has a value. */
-export function meanOf(values: readonly number[], from: number, to: number): number {
+export function meanOf(values: ArrayLike<number>, from: number, to: number): number {
   let n = 0;
   let sum = 0;
   for (let k = from; k <= to; k++) {

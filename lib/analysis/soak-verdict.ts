@@ -85,7 +85,7 @@ function passed(soak: Soak): SoakJudgement {
   const limited = soak.metrics.flatMap((metric) => metric.upgraded).find((track) => track.cluster.limited);
   const how = limited
     ? `by plain limits alone (${limited.cluster.limited})`
-    : 'by plain limits, sequential and rank test';
+    : `by plain limits, sequential and rank test${soak.prepared.controlled ? '' : comparedWith(soak)}`;
   return {
     verdict: worst(perCluster.map((one) => one.verdict)),
     decision: 'passed',
@@ -93,6 +93,13 @@ function passed(soak: Soak): SoakJudgement {
     evidence: evidenceOf(soak, [], []),
     perCluster,
   };
+}
+
+/** What stood in for the controls that there are not. */
+function comparedWith(soak: Soak): string {
+  const tracks = soak.metrics.flatMap((metric) => metric.upgraded);
+  const shaped = tracks.some((track) => track.cluster.shape);
+  return `, compared with ${shaped ? 'the same hours of earlier days' : 'the hours before'}: there are no controls`;
 }
 
 /** Why the soak cannot pass yet: data that is missing, stale, partial or meaningless. */
@@ -129,7 +136,10 @@ function waitingReason(
   if (at.environment) {
     return `environment: clusters that were not changed degrade as well${doubt ? `; ${sentence(soak, doubt)}` : ''}`;
   }
-  if (doubt) return `cannot be proven: ${sentence(soak, doubt)}`;
+  if (doubt) {
+    const alone = soak.prepared.controlled ? '' : ', without clusters to compare with';
+    return `cannot be proven${alone}: ${sentence(soak, doubt)}`;
+  }
   if (at.early) return `soaking: ${minutes(now - startedAt)} of ${minutes(settings.minimumMs)} minutes`;
   const more = at.troubles.length > 1 ? ` (and ${at.troubles.length - 1} more)` : '';
   return `not measured well enough: ${at.troubles[0]?.text ?? 'no measurement'}${more}`;
@@ -157,7 +167,7 @@ function evidenceOf(soak: Soak, findings: readonly Finding[], troubles: readonly
     metric: finding.metric,
     value: rounded(finding.value),
     baseline: rounded(finding.expected / finding.controlFactor),
-    control: rounded(finding.expected),
+    control: soak.prepared.controlled ? rounded(finding.expected) : null,
     limit:
       finding.rule === 'maximum' || finding.rule === 'zero-baseline' ? finding.limit : `+${finding.limit} %`,
     unit: metrics.find((one) => one.name === finding.metric)!.unit,

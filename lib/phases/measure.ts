@@ -64,10 +64,15 @@ async function keepBaseline(
       await measureAll(asked, all, { from, to: at, intervalSeconds }, ports),
     );
     if (control.length < 2) {
+      // The soak begins when Flux and the restart are done, and lasts for its maximum.
+      const ahead =
+        settings.flux_sync_timeout_minutes +
+        settings.restart_timeout_minutes +
+        Math.max(settings.soak_maximum_minutes, settings.soak_period_minutes);
       const days = await Promise.all(
         [1, 2].map((day) => {
           const back = day * 86_400_000;
-          const to = at - back + settings.soak_maximum_minutes * 60_000;
+          const to = at - back + ahead * 60_000;
           return measureAll(asked, clusters, { from: from - back, to, intervalSeconds }, ports);
         }),
       );

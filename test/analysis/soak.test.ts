@@ -127,6 +127,38 @@ describe('judgeSoak', () => {
     expect(judgeSoak({ ...base, earlierDays }).decision).toBe('passed');
   });
 
+  it('without controls soaks on while it cannot be told, until the maximum; the line has the percentage that was judged', () => {
+    // A day that climbs by 30 %, as yesterday; and 15 % more than yesterday in one cluster.
+    const climb = (value: number, minute: number) => value * (1 + 0.3 * Math.min(1, minute / 20));
+    const worse: Change = (value, minute, id) => climb(value, minute) * (id === 'u1' ? 1.15 : 1);
+    const yesterday = input(90, climb, { control: [] });
+    const earlierDays = [...yesterday.baseline, ...yesterday.measurements].map((series) => ({
+      ...series,
+      points: series.points.map((point) => ({ ...point, t: point.t - 86_400_000 })),
+    }));
+    const late = judgeSoak(input(60, worse, { control: [], earlierDays }));
+    expect(late).toMatchObject({ verdict: 'inconclusive', decision: 'continue' });
+    const said =
+      /^cannot be proven, without clusters to compare with: p99 of u1: ([\d.]+) ms, expected ([\d.]+) ms \(\+([\d.]+) %\); limit 10 %/.exec(
+        late.reason,
+      );
+    const [value, expected, percent] = said!.slice(1).map(Number) as [number, number, number];
+    expect(percent).toBeGreaterThanOrEqual(12);
+    expect(percent).toBeLessThan(18);
+    expect((value / expected - 1) * 100).toBeCloseTo(percent, 0);
+    // Yesterday's climb is part of what is expected, and nobody is called a control who is none.
+    expect(expected).toBeGreaterThan(115);
+    expect(late.evidence[0]).toMatchObject({ cluster_id: 'u1', control: null });
+    expect(late.evidence[0]!.baseline).toBeLessThan(110);
+    expect(judgeSoak(input(90, worse, { control: [], earlierDays }))).toMatchObject({
+      verdict: 'inconclusive',
+      decision: 'inconclusive',
+    });
+    const well = judgeSoak(input(60, climb, { control: [], earlierDays }));
+    expect(well).toMatchObject({ decision: 'passed' });
+    expect(well.reason).toContain('compared with the same hours of earlier days: there are no controls');
+  });
+
   it('finds a broken SLO, and only doubts one that was broken before the change', () => {
     const slo = (maximum: number) => ({
       metrics: [

@@ -150,6 +150,13 @@ describe('measure the baseline', () => {
     expect(new Set(earlier.map(({ cluster_id }) => cluster_id))).toEqual(new Set(WAVE));
     // error_rate, latency_p99 and the requests, of two days
     expect(earlier.length).toBe(WAVE.length * 3 * 2);
+    // Until the last minute that a soak may have: it begins after Flux and the restart.
+    const times = earlier.flatMap(({ points }) => points.map(({ t }) => t));
+    const mergedAt = Date.parse((await w.rollout()).upgrade!.mergedAt!);
+    const { flux_sync_timeout_minutes, restart_timeout_minutes, soak_maximum_minutes } =
+      w.ports.config.validation;
+    const ahead = flux_sync_timeout_minutes + restart_timeout_minutes + soak_maximum_minutes;
+    expect(Math.max(...times)).toBe(mergedAt - 86_400_000 + ahead * 60_000);
   });
 
   it('takes no control that runs the new version already', async () => {
