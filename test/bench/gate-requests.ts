@@ -23,7 +23,7 @@ const SOAKED_MINUTES = 12;
 /** With the six of the example configuration: eight metrics. */
 const MORE_QUERIES = {
   datadog: {
-    xds_rejects: 'sum:istio.pilot.total_xds_rejects{cluster_name:{cluster_name}}.as_count()',
+    xds_rejects: 'sum:istio.pilot.total_xds_rejects.count{cluster_name:{cluster_name}}.as_count()',
     convergence_time: 'avg:istio.pilot.proxy_convergence_time{cluster_name:{cluster_name}}',
   },
   prometheus: {
@@ -45,7 +45,10 @@ export async function gateRequestsBench(): Promise<Figure[]> {
     batch_id: 'fleet',
     status: 'post-check-running' as const,
   }));
-  const world = smallWorld({}, clusters);
+  // A counter that never counted is no series.
+  const regressions = [{ metric: 'xds_rejects', add: 1, plane: 'control', version: '1.' }] as const;
+  const faults = Object.fromEntries(clusters.map(({ cluster_id }) => [cluster_id, { regressions }]));
+  const world = smallWorld({ clusters: faults }, clusters);
   world.go(SOAKED_MINUTES);
   const byId = new Map(
     clusters.map((item) => [item.cluster_id, new SimulatedCluster(world, item, { valid: '', expired: '' })]),

@@ -1,6 +1,6 @@
 import type { SimulatedCluster } from '../clusters/cluster.js';
-import type { Aggregator, Expression, Selector } from './expression.js';
-import { type MeasureOptions, measure, metricOf, type Points } from './measure.js';
+import { type Aggregator, type Expression, type Selector, selectorsOf } from './expression.js';
+import { type MeasureOptions, measure, metricsOf, type Points } from './measure.js';
 import type { Tags } from './scope.js';
 
 /** `cluster_name:a`, sorted as asked. Empty for a series over everything. */
@@ -38,10 +38,7 @@ export function evaluate(
     case 'number':
       return [{ group: ['*'], points: new Map([[Number.NaN, expression.value]]) }];
     case 'default-zero':
-      return evaluate(expression.of, range, options, names).map(({ group, points }) => ({
-        group,
-        points: new Map([...points].map(([time, value]) => [time, value ?? 0])),
-      }));
+      return defaultZero(expression.of, range, options, names);
     case 'operation':
       return combine(
         expression.sign,
@@ -51,11 +48,39 @@ export function evaluate(
   }
 }
 
+/** Fills empty times. Without any point a single query is zero; a group that is not there stays so. */
+function defaultZero(
+  of: Expression,
+  range: Range,
+  options: EvaluateOptions,
+  names: ReadonlyMap<string, Expression>,
+): Series[] {
+  const found = evaluate(of, range, options, names);
+  const inner = of.kind === 'name' ? names.get(of.name)! : of;
+  if (found.length > 0 || selectorsOf(inner).some((selector) => selector.by.length > 0)) {
+    return found.map(({ group, points }) => ({
+      group,
+      points: new Map([...points].map(([time, value]) => [time, value ?? 0])),
+    }));
+  }
+  const points = new Map<number, number>();
+  const first = Math.ceil(range.from / range.interval) * range.interval;
+  for (let time = first; time < Math.min(range.to, options.now); time += range.interval) points.set(time, 0);
+  return [{ group: [], points }];
+}
+
 function select(selector: Selector, range: Range, options: EvaluateOptions): Series[] {
-  const metric = metricOf(selector.metric);
-  if (metric === undefined) return [];
   const groups = new Map<string, { group: string[]; members: Points[] }>();
-  for (const { cluster, tags } of options.clusters) {
+  const each = metricsOf(selector.metric).flatMap((metric) =>
+    options.clusters.map(({ cluster, tags }) => ({
+      metric,
+      cluster,
+      tags: metric.tags
+        ? new Map([...tags, ...metric.tags.map(([key, own]) => [key, [own]] as const)])
+        : tags,
+    })),
+  );
+  for (const { metric, cluster, tags } of each) {
     if (!selector.scope(tags)) continue;
     const group = selector.by.map((key) => `${key}:${tags.get(key.toLowerCase())?.[0] ?? 'n/a'}`);
     const points = measure(metric, cluster, range, options);

@@ -10,7 +10,7 @@ import { type SentValue, takeDistributions } from './distributions.js';
 import type { EvaluateOptions } from './evaluate.js';
 import { type SentEvent, takeEventV1, takeEventV2 } from './events.js';
 import type { DatadogRule } from './faults.js';
-import { metricOf, spanOf } from './measure.js';
+import { metricsOf, spanOf } from './measure.js';
 import { downtimeMatches, downtimesJson, groupSearch, monitorJson, monitorsOf } from './monitors.js';
 import { queryScalar, queryTimeseries, queryV1 } from './queries.js';
 import type { Tags } from './scope.js';
@@ -256,10 +256,8 @@ function withJson(call: Call, take: (body: unknown) => Answer): Answer {
 }
 
 function metricsIn(text: string): Set<MetricName> {
-  const names = [...text.matchAll(/(?:avg|sum|min|max):([\w.%-]+)/g)].map(
-    ([, name]) => metricOf(name!)?.name,
-  );
-  return new Set(names.filter((name) => name !== undefined));
+  const named = [...text.matchAll(/(?:avg|sum|min|max):([\w.%-]+)/g)];
+  return new Set(named.flatMap(([, name]) => metricsOf(name!).map((metric) => metric.name)));
 }
 
 /** Everything that a query may call the cluster by. */

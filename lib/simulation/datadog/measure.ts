@@ -7,28 +7,55 @@ import type { DatadogFaults, DatadogRule } from './faults.js';
 
 const MINUTE = 60_000;
 
-/** A stored metric: what is asked for by name, and how buckets are made of minutes. */
+/** A stored series: which of the world's metrics it shows, and how buckets are made of minutes. */
 export interface Metric {
   readonly name: MetricName;
   /** Counts are added up in a bucket, gauges averaged. */
   readonly count: boolean;
+  /** Its own tags, besides those of its cluster; in lower case. */
+  readonly tags?: readonly (readonly [string, string])[];
+  /** A counter that istiod shows only after its first event: without one there is no such series. */
+  readonly sparse?: true;
+  /** The same in every minute, whatever happens in the world. */
+  readonly constant?: number;
 }
 
-const PATTERNS: readonly (readonly [RegExp, Metric])[] = [
-  [/push.*error/, { name: 'xds_push_errors', count: true }],
-  [/reject/, { name: 'xds_rejects', count: true }],
-  [/convergence/, { name: 'convergence_time', count: false }],
-  [/errors$/, { name: 'error_rate', count: true }],
-  [/99/, { name: 'latency_p99', count: false }],
-  [/95/, { name: 'latency_p95', count: false }],
-  [/cpu/, { name: 'proxy_cpu', count: false }],
-  [/mem/, { name: 'proxy_memory', count: false }],
-  [/hits$|requests/, { name: 'requests', count: true }],
+const PUSHES = 40;
+
+/**
+ * istiod's are named as the agent's Istio check sends them with OpenMetrics V2 (DataDog/integrations-core,
+ * istio/metadata.csv): counters end in `.count`.
+ */
+const PATTERNS: readonly (readonly [RegExp, readonly Metric[]])[] = [
+  [/^istio\.pilot\.xds$/, [{ name: 'xds_push_errors', count: false, constant: PUSHES }]],
+  [
+    /^istio\.pilot\.xds\.pushes\.count$/,
+    [
+      { name: 'xds_push_errors', count: true, tags: [['type', 'cds']], constant: PUSHES },
+      { name: 'xds_push_errors', count: true, tags: [['type', 'cds_senderr']], sparse: true },
+    ],
+  ],
+  [
+    /^istio\.pilot\.total_xds_internal_errors\.count$/,
+    [{ name: 'xds_push_errors', count: true, sparse: true }],
+  ],
+  [/^istio\.pilot\.total_xds_rejects\.count$/, [{ name: 'xds_rejects', count: true, sparse: true }]],
+  // What nobody sends: the name without the suffix.
+  [/^istio\.pilot\.(xds\.pushes|total_xds_\w+)$/, []],
+  [/push.*error/, [{ name: 'xds_push_errors', count: true }]],
+  [/reject/, [{ name: 'xds_rejects', count: true }]],
+  [/convergence/, [{ name: 'convergence_time', count: false }]],
+  [/errors$/, [{ name: 'error_rate', count: true }]],
+  [/99/, [{ name: 'latency_p99', count: false }]],
+  [/95/, [{ name: 'latency_p95', count: false }]],
+  [/cpu/, [{ name: 'proxy_cpu', count: false }]],
+  [/mem/, [{ name: 'proxy_memory', count: false }]],
+  [/hits$|requests/, [{ name: 'requests', count: true }]],
 ];
 
-/** By the name in a query; `undefined`: nobody sends such a metric. */
-export function metricOf(name: string): Metric | undefined {
-  return PATTERNS.find(([pattern]) => pattern.test(name))?.[1];
+/** The series behind a name in a query; none: nobody sends such a metric. */
+export function metricsOf(name: string): readonly Metric[] {
+  return PATTERNS.find(([pattern]) => pattern.test(name))?.[1] ?? [];
 }
 
 export type Points = ReadonlyMap<number, number | null>;
@@ -77,6 +104,7 @@ export function measure(
     else if (has('nan')) points.set(start, Number.NaN);
     else points.set(start, bucket(metric, cluster, start, range.interval, options));
   }
+  if (metric.sparse && [...points.values()].every((value) => value === 0)) return undefined;
   return points;
 }
 
@@ -92,7 +120,8 @@ function bucket(
   let minutes = 0;
   for (let time = start; time < start + interval && time < options.now; time += MINUTE) {
     const passed = Math.min(1, (options.now - time) / MINUTE);
-    sum += minuteOf(metric.name, cluster, time, options.generator) * (metric.count ? passed : 1);
+    const value = metric.constant ?? minuteOf(metric.name, cluster, time, options.generator);
+    sum += value * (metric.count ? passed : 1);
     minutes += 1;
   }
   if (metric.count) return Math.round(sum);

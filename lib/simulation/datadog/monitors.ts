@@ -24,7 +24,7 @@ const STANDING: readonly (readonly [string, string])[] = [
   ],
   [
     'Istio: push errors of istiod',
-    'sum(last_5m):sum:istio.pilot.xds.push.errors{*} by {cluster_name}.as_count() > 10',
+    'sum(last_5m):sum:istio.pilot.xds.pushes.count{type:*senderr} by {cluster_name}.as_count() > 10',
   ],
   [
     'Istio: memory of proxies',

@@ -64,6 +64,16 @@ async function start(scenario: Partial<Scenario> = {}) {
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 describe('the Datadog face', () => {
+  it('makes a zero of a query without any series, and none of a group without one', async () => {
+    const { series, world } = await start();
+    world.go(30);
+    const rejects = 'sum:istio.pilot.total_xds_rejects.count{cluster_name:alpha}';
+    const alone = await series(`default_zero(${rejects}.as_count())`, 5);
+    expect(alone.body.data.attributes.values).toEqual([[0, 0, 0, 0, 0]]);
+    const grouped = await series(`default_zero(${rejects} by {cluster_name}.as_count())`, 5);
+    expect(grouped.body.data.attributes.values).toEqual([]);
+  });
+
   it('answers timeseries of many clusters in one request, a point a minute, the same ones each time', async () => {
     const { series } = await start();
     const first = await series(`${P99}{cluster_name IN (alpha,beta)} by {cluster_name}`);
