@@ -1,15 +1,31 @@
-import { parseSource } from './documents.js';
+import { parseSource, splitDocuments } from './documents.js';
 import type { Node, ScalarNode, Source } from './node.js';
 import { link } from './node.js';
 
 const cache = new WeakMap<ScalarNode, Node | undefined>();
+const lists = new WeakMap<ScalarNode, readonly Node[]>();
 
-/** The YAML inside a scalar (an inline patch, a `values.yaml` of a ConfigMap); `undefined` when it is none. */
+/** The YAML inside a scalar (a `values.yaml` of a ConfigMap): its first document; `undefined` when it is none. */
 export function embedded(node: ScalarNode): Node | undefined {
   if (cache.has(node)) return cache.get(node);
   const { root, errors } = parseSource(innerSource(node), link(node.origin?.at, { inner: true }));
   const found = errors.length === 0 ? root : undefined;
   cache.set(node, found);
+  return found;
+}
+
+/** All documents of the YAML inside a scalar (an inline patch); none when one of them is no valid YAML. */
+export function embeddedDocuments(node: ScalarNode): readonly Node[] {
+  const known = lists.get(node);
+  if (known) return known;
+  const whole = innerSource(node);
+  const read = splitDocuments(whole.file, node.text).map((part) => {
+    const toFile = (offset: number) => whole.toFile(part.toFile(offset));
+    return parseSource({ ...whole, text: part.text, toFile }, whole.base);
+  });
+  const valid = read.every(({ errors }) => errors.length === 0);
+  const found = valid ? read.flatMap(({ root }) => root ?? []) : [];
+  lists.set(node, found);
   return found;
 }
 

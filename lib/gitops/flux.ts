@@ -1,11 +1,12 @@
 import { type Built, Collected, type Reference } from './built.js';
 import { NO_SCOPE, postBuildScope, scopeFor } from './flux-scope.js';
 import { artifactRoot, foreignRepository } from './flux-source.js';
-import { accumulate, build, kustomizationIn, patchesOf, renamed } from './kustomize.js';
+import { build, includeComponent, renamed } from './kustomize.js';
 import { NameIndex } from './name-index.js';
 import type { Node } from './node.js';
-import { get, isScalar, itemsAt, textAt } from './node.js';
+import { get, itemsAt, textAt } from './node.js';
 import { applyPatch } from './patch.js';
+import { readPatches } from './patch-list.js';
 import type { Repository } from './repository.js';
 import type { Resource } from './resource.js';
 import { isFluxKustomization, withDoubt } from './resource.js';
@@ -161,18 +162,15 @@ class Walker {
   private applied(flux: Resource, built: Built, path?: string): Built {
     const found = new Collected();
     let resources = found.take(built);
+    const dir = path ?? this.root;
     for (const entry of itemsAt(flux.node, 'spec', 'components')) {
-      const dir = joinPath(path ?? this.root, isScalar(entry) ? entry.text : '');
-      const file = dir === undefined ? undefined : kustomizationIn(this.repository, dir);
-      if (file && dir !== undefined)
-        resources = found.take(accumulate(this.repository, file, found.with(resources), [dir], 1));
-      else {
-        const doubt = `${flux.file}: a component of ${flux.name} is not in this tree, and it may change this`;
-        resources = resources.map((one) => withDoubt(one, doubt));
-      }
+      const before = found.with(resources);
+      resources = found.take(
+        includeComponent(this.repository, `${dir}/kustomization.yaml`, entry, before, [dir], 1),
+      );
     }
     for (const entry of itemsAt(flux.node, 'spec', 'patches')) {
-      for (const patch of patchesOf(this.repository, flux.file, entry))
+      for (const patch of readPatches(this.repository, flux.file, 'patches', entry, found))
         resources = applyPatch(resources, patch, found);
     }
     const spec = get(flux.node, 'spec');

@@ -2,8 +2,8 @@ import { type Built, Collected, NOTHING } from './built.js';
 import { withGenerated } from './generators.js';
 import type { MapNode, Node } from './node.js';
 import { get, isMap, itemsAt, textAt, textOf } from './node.js';
-import type { Patch } from './patch.js';
-import { applyPatch, inlineBody } from './patch.js';
+import { applyPatch } from './patch.js';
+import { type PatchList, readPatches } from './patch-list.js';
 import type { Repository } from './repository.js';
 import type { Resource } from './resource.js';
 import { findDouble, readResources, withDoubt, withNode } from './resource.js';
@@ -13,11 +13,13 @@ import { baseOf, dirOf, joinPath, LIMITS } from './tree.js';
 const NAMES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
 
 export function kustomizationIn(repository: Repository, dir: string): string | undefined {
-  for (const name of NAMES) {
-    const path = dir === '' ? name : `${dir}/${name}`;
-    if (repository.text(path) !== undefined) return path;
-  }
-  return undefined;
+  return kustomizationsIn(repository, dir)[0];
+}
+
+function kustomizationsIn(repository: Repository, dir: string): string[] {
+  return NAMES.map((name) => (dir === '' ? name : `${dir}/${name}`)).filter(
+    (path) => repository.text(path) !== undefined,
+  );
 }
 
 /** `kustomize build` of a folder; a folder without a kustomization file gets the one that Flux would make. */
@@ -26,8 +28,9 @@ export function build(repository: Repository, dir: string, depth = 0): Built {
     return repository.builds.get(dir) ?? failed(`${dir || '.'} includes itself: a cycle of kustomizations`);
   }
   if (depth > LIMITS.nesting) return failed(`${dir}: more than ${LIMITS.nesting} nested kustomizations`);
+  const [file, second] = kustomizationsIn(repository, dir);
+  if (second) return failed(`${dir} has ${file} and ${second}, and kustomize fails on it; remove one`);
   repository.builds.set(dir, undefined);
-  const file = kustomizationIn(repository, dir);
   const built = file
     ? accumulate(repository, file, NOTHING, [dir], depth)
     : generated(repository, dir, depth);
@@ -79,7 +82,7 @@ function generated(repository: Repository, dir: string, depth: number): Built {
  * One kustomization file on top of what is there already (a component changes its parent's resources, and sees
  * what its parent could not read). `trail`: the folders that lead to it by `components`, which no cache bounds.
  */
-export function accumulate(
+function accumulate(
   repository: Repository,
   file: string,
   before: Built,
@@ -103,12 +106,12 @@ export function accumulate(
     ...incoming,
     ...own.map((one) => ({ ...one, via: [file, ...one.via] })),
   ];
-  for (const entry of itemsAt(root, 'components')) {
-    resources = found.take(includeComponent(repository, file, entry, found.with(resources), trail, depth));
-  }
   const unfollowed = ['generators', 'transformers'].filter((key) => itemsAt(root, key).length > 0);
   for (const key of unfollowed) found.notes.add(`${file} uses ${key}, which are not followed`);
   resources = withGenerated(repository, file, root, resources);
+  for (const entry of itemsAt(root, 'components')) {
+    resources = found.take(includeComponent(repository, file, entry, found.with(resources), trail, depth));
+  }
   resources = transform(repository, file, root, resources, found);
   if (error)
     resources = resources.map((one) => withDoubt(one, `${file} is not valid YAML: ${error.message}`));
@@ -131,16 +134,22 @@ function includeResource(repository: Repository, file: string, entry: Node, dept
   if (repository.text(path) !== undefined)
     return { ...NOTHING, resources: readResources(repository, path), references };
   if (repository.isFolder(path)) {
-    if (!kustomizationIn(repository, path)) {
-      return { ...NOTHING, notes: [`${file}: ${path} has no kustomization file`], references };
-    }
+    const inner = kustomizationIn(repository, path);
+    if (!inner) return { ...NOTHING, notes: [`${file}: ${path} has no kustomization file`], references };
+    if (isComponent(repository, inner))
+      return failed(`${file}: ${inner} is a Component, and kustomize fails on it; name it in components`);
     const built = build(repository, path, depth + 1);
     return { ...built, references: [...references, ...built.references] };
   }
   return { ...NOTHING, notes: [`${file}: ${text} is not in this tree`], references };
 }
 
-function includeComponent(
+function isComponent(repository: Repository, file: string): boolean {
+  return textAt(repository.documents(file)[0]?.root, 'kind') === 'Component';
+}
+
+/** One entry of `components`, of a kustomization file or of a Flux Kustomization (then of its folder's file). */
+export function includeComponent(
   repository: Repository,
   file: string,
   entry: Node,
@@ -163,6 +172,10 @@ function includeComponent(
     const doubt = `${file}: the component ${text} is not in this tree, and it may change this`;
     found.notes.add(doubt);
     return found.with(resources.map((one) => withDoubt(one, doubt)));
+  } else if (!isComponent(repository, inner)) {
+    found.refused.add(
+      `${inner} is no Component, and kustomize fails on it as one; write its kind, or name it in resources`,
+    );
   } else return accumulate(repository, inner, before, [...trail, path], depth + 1);
   return found.with(resources);
 }
@@ -176,12 +189,14 @@ function transform(
   found: Collected,
 ): readonly Resource[] {
   let resources = incoming;
-  const apply = (patches: readonly Patch[]): void => {
-    for (const patch of patches) resources = applyPatch(resources, patch, found);
+  const apply = (list: PatchList): void => {
+    for (const entry of itemsAt(root, list)) {
+      for (const patch of readPatches(repository, file, list, entry, found))
+        resources = applyPatch(resources, patch, found);
+    }
   };
-  for (const entry of itemsAt(root, 'patchesStrategicMerge'))
-    apply(strategicPatches(repository, file, entry));
-  for (const entry of itemsAt(root, 'patches')) apply(patchesOf(repository, file, entry));
+  apply('patchesStrategicMerge');
+  apply('patches');
   resources = renamed(
     resources,
     textAt(root, 'namespace'),
@@ -193,7 +208,7 @@ function transform(
     ...itemsAt(root, 'labels').map((entry) => get(entry, 'pairs')),
   ]);
   resources = withMetadata(resources, 'annotations', [get(root, 'commonAnnotations')]);
-  for (const entry of itemsAt(root, 'patchesJson6902')) apply(patchesOf(repository, file, entry));
+  apply('patchesJson6902');
   return replaced(file, root, resources);
 }
 
@@ -254,38 +269,4 @@ function replaced(file: string, root: MapNode, incoming: readonly Resource[]): r
     });
   }
   return resources;
-}
-
-function strategicPatches(repository: Repository, file: string, entry: Node): Patch[] {
-  const text = textOf(entry) ?? '';
-  if (text.includes('\n')) {
-    return [{ body: inlineBody(entry), target: undefined, allowNameChange: false, where: `in ${file}` }];
-  }
-  return patchFile(repository, file, text, undefined, false);
-}
-
-/** One entry of `patches` or `patchesJson6902`, of a kustomization file or a Flux Kustomization. */
-export function patchesOf(repository: Repository, file: string, entry: Node): Patch[] {
-  const target = get(entry, 'target');
-  const allowNameChange = textAt(entry, 'options', 'allowNameChange') === 'true';
-  const inline = get(entry, 'patch');
-  if (inline) return [{ body: inlineBody(inline), target, allowNameChange, where: `in ${file}` }];
-  return patchFile(repository, file, textAt(entry, 'path') ?? '', target, allowNameChange);
-}
-
-function patchFile(
-  repository: Repository,
-  file: string,
-  text: string,
-  target: Node | undefined,
-  allowNameChange: boolean,
-): Patch[] {
-  const path = joinPath(dirOf(file), text);
-  if (path === undefined || repository.text(path) === undefined) {
-    return [{ body: undefined, target, allowNameChange, where: `${text} named by ${file}` }];
-  }
-  return repository.documents(path).flatMap((document): Patch[] => {
-    if (document.errors.length > 0) return [{ body: undefined, target, allowNameChange, where: path }];
-    return document.root ? [{ body: document.root, target, allowNameChange, where: path }] : [];
-  });
 }

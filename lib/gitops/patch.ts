@@ -1,13 +1,13 @@
 import type { Collected } from './built.js';
-import { embedded } from './embedded.js';
 import type { ListNode, MapNode, Node } from './node.js';
 import { get, isList, isMap, isNull, isScalar, textAt } from './node.js';
 import type { Resource } from './resource.js';
 import { isRead, withDoubt, withNode } from './resource.js';
 import { matchesSelector } from './selector.js';
 
-/** A patch as kustomize takes it: strategic merge (a map) or JSON6902 (a list of operations). */
+/** A patch as kustomize takes it. */
 export interface Patch {
+  /** Strategic merge (a map) or JSON6902 (a list of operations); `undefined`: its file is not in the tree. */
   readonly body: Node | undefined;
   readonly target: Node | undefined;
   readonly allowNameChange: boolean;
@@ -27,12 +27,6 @@ export function applyPatch(resources: readonly Resource[], patch: Patch, found: 
     );
   }
   if (isList(body)) {
-    if (!patch.target) {
-      found.refused.add(
-        `the patch ${where} is JSON6902 without a target, and kustomize fails on it; add one`,
-      );
-      return [...resources];
-    }
     return mapMatching(resources, patch, (resource) => {
       const made = applyOperations(resource.node, body, where);
       if (!('problem' in made)) return withNode(resource, made);
@@ -253,10 +247,4 @@ function changeItem(
   else if (rest.length > 0) return undefined;
   else items.splice(index, 1);
   return { ...node, items };
-}
-
-/** The body of an inline `patch:` text. */
-export function inlineBody(node: Node | undefined): Node | undefined {
-  if (isScalar(node)) return embedded(node);
-  return node;
 }

@@ -75,6 +75,12 @@ metadata: {name: istiod, namespace: istio-system}
 spec: {chart: {spec: {version: 1.27.0}}}
 `;
 
+const CONFIG = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: c, namespace: istio-system}
+data: {a: c}
+`;
+
 (hasKubectl ? describe : describe.skip)(title, () => {
   it.each(Object.entries(OVERLAYS))('before and after the change: %s', (_, overlay) => {
     const labelled = release('istiod', 'istiod', '${V}').replace(
@@ -119,6 +125,22 @@ spec: {chart: {spec: {version: 1.27.0}}}
     ['an unknown operation', 'patches: [{path: unknown.yaml, target: {kind: HelmRelease}}]'],
     ['a copy to nowhere', 'patches: [{path: copy.yaml, target: {kind: HelmRelease}}]'],
     ['a folder that includes itself', 'components: [../a]'],
+    ['a merge without a name', 'patches: [{path: nameless.yaml, target: {kind: HelmRelease}}]'],
+    ['several merges for one target', 'patches: [{path: two.yaml, target: {kind: HelmRelease}}]'],
+    ['a patch with nothing in it', 'patches: [{path: empty.yaml, target: {name: nothing}}]'],
+    ['no operations', 'patches: [{patch: "[]", target: {name: nothing}}]'],
+    ['a patch and a file', 'patches: [{patch: "[]", path: remove.yaml, target: {name: nothing}}]'],
+    [
+      'old operations without a name',
+      'patchesJson6902: [{path: copy.yaml, target: {version: v2, kind: HelmRelease}}]',
+    ],
+    [
+      'a merge among old operations',
+      'patchesJson6902: [{path: two.yaml, target: {kind: HelmRelease, name: istiod}}]',
+    ],
+    ['a kustomization as a component', 'components: [plain]'],
+    ['a component for nothing', 'components: [component]'],
+    ['an old component for nothing', 'components: [old]'],
   ])('cannot tell what kustomize fails on: %s', (_, overlay) => {
     const tree = files({
       'clusters/a/kustomization.yaml': `resources: [istiod.yaml]\n${overlay}\n`,
@@ -128,6 +150,15 @@ spec: {chart: {spec: {version: 1.27.0}}}
       'clusters/a/remove.yaml': '- {op: remove, path: /spec/nothing}\n',
       'clusters/a/unknown.yaml': '- {op: set, path: /spec/interval, value: 5m}\n',
       'clusters/a/copy.yaml': '- {op: copy, from: /spec/chart, path: /spec/a/b}\n',
+      'clusters/a/nameless.yaml': PATCH.replace('name: istiod, ', ''),
+      'clusters/a/two.yaml': `${PATCH}---\n${PATCH}`,
+      'clusters/a/empty.yaml': '# nothing\n',
+      'clusters/a/plain/kustomization.yaml': 'patches: [{path: p.yaml}]\n',
+      'clusters/a/plain/p.yaml': PATCH,
+      'clusters/a/component/kustomization.yaml': 'kind: Component\npatches: [{path: p.yaml}]\n',
+      'clusters/a/component/p.yaml': PATCH.replace('name: istiod', 'name: other'),
+      'clusters/a/old/kustomization.yaml': 'kind: Component\npatchesStrategicMerge: [p.yaml]\n',
+      'clusters/a/old/p.yaml': PATCH.replace('name: istiod', 'name: other'),
     });
     expect(rendered(tree, 'clusters/a')).toBeUndefined();
     expect(resolveFleet(tree, fleetOf('a'), istio).get('a')).toMatchObject({ class: 'cannot-tell' });
@@ -137,13 +168,26 @@ spec: {chart: {spec: {version: 1.27.0}}}
     ['a merge by a target that nothing is', 'patches: [{path: other.yaml, target: {name: nothing}}]'],
     ['operations by a target that nothing is', 'patches: [{path: remove.yaml, target: {name: nothing}}]'],
     ['the old ones', 'patchesJson6902: [{path: remove.yaml, target: {kind: HelmRelease, name: nothing}}]'],
+    ['two documents in one', `patches:\n- patch: |\n${`${CONFIG}---\n${PATCH}`.replace(/^/gm, '    ')}`],
+    ['a component whose target is nothing', 'components: [component]'],
+    [
+      'a component for what is generated here',
+      'components: [config]\nconfigMapGenerator: [{name: c, namespace: istio-system, literals: [a=b]}]',
+    ],
   ])('lets pass what kustomize lets pass: %s', (_, overlay) => {
     const tree = files({
       'clusters/a/kustomization.yaml': `resources: [istiod.yaml]\n${overlay}\n`,
       'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
       'clusters/a/other.yaml': PATCH.replace('name: istiod', 'name: other'),
       'clusters/a/remove.yaml': '- {op: remove, path: /spec/nothing}\n',
+      'clusters/a/component/kustomization.yaml':
+        'kind: Component\npatches: [{path: p.yaml, target: {name: nothing}}]\n',
+      'clusters/a/component/p.yaml': PATCH,
+      'clusters/a/config/kustomization.yaml': 'kind: Component\npatches: [{path: p.yaml}]\n',
+      'clusters/a/config/p.yaml': CONFIG,
     });
+    if (overlay.includes('---'))
+      tree.set('clusters/a/kustomization.yaml', `resources: [istiod.yaml, config/p.yaml]\n${overlay}\n`);
     expect(resolved(tree)).toBe(rendered(tree, 'clusters/a'));
   });
 

@@ -126,6 +126,83 @@ describe('a fault of the tree', () => {
       'names /spec/nothing, which does not exist, and kustomize fails on it',
     ],
     [
+      'a merge that names no object, though it has a target',
+      patched('{target: {kind: HelmRelease}, patch: "spec: {chart: {spec: {version: 1.2.3}}}"}'),
+      'in clusters/a/kustomization.yaml has no kind or no metadata.name',
+    ],
+    [
+      'the second document of an inline merge, which is for nothing',
+      patched(`patch: |\n${`${istiod}---\n${merge}`.replace(/^/gm, '    ')}`),
+      'is for HelmRelease istio ',
+    ],
+    [
+      'several merges for one target',
+      {
+        ...patched('{path: two.yaml, target: {kind: HelmRelease}}'),
+        'clusters/a/two.yaml': `${merge}---\n${merge}`,
+      },
+      'clusters/a/two.yaml holds several merges for one target',
+    ],
+    [
+      'a patch file with nothing in it, for something else',
+      { ...patched('{path: none.yaml, target: {name: other}}'), 'clusters/a/none.yaml': '# later\n' },
+      'clusters/a/none.yaml is empty or no valid YAML',
+    ],
+    [
+      'a patch that is no YAML, for something else',
+      patched('{patch: "{{ .x", target: {name: other}}'),
+      'in clusters/a/kustomization.yaml is empty or no valid YAML',
+    ],
+    ['no operations', patched('{target: {kind: HelmRelease}, patch: "[]"}'), 'is neither a merge nor'],
+    ['a patch and a file at once', patched('{path: p.yaml, patch: "[]"}'), 'has a path too'],
+    [
+      'old operations for all of a kind',
+      patched('{target: {kind: HelmRelease}, patch: "[{op: remove, path: /spec/chart}]"}', 'patchesJson6902'),
+      'has a target without a name',
+    ],
+    [
+      'a merge among the old operations',
+      patched('{target: {kind: HelmRelease, name: istiod}, path: p.yaml}', 'patchesJson6902'),
+      'is no list of operations',
+    ],
+    [
+      'operations among the old merges',
+      patched('|\n  [{op: remove,\n  path: /spec/chart}]', 'patchesStrategicMerge'),
+      'is no merge',
+    ],
+    [
+      'a component that does not say so',
+      {
+        ...patched('[]'),
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml]\ncomponents: [c]\n',
+        'clusters/a/c/kustomization.yaml': 'namePrefix: x-\n',
+      },
+      'clusters/a/c/kustomization.yaml is no Component',
+    ],
+    [
+      'a component that does not say so, in a Flux Kustomization',
+      {
+        'clusters/a/istio.yaml': fluxKustomization('istio', 'infra', '  components: [../c]\n'),
+        'infra/istiod.yaml': istiod,
+        'c/kustomization.yaml': 'namePrefix: x-\n',
+      },
+      'c/kustomization.yaml is no Component',
+    ],
+    [
+      'a component among the resources',
+      {
+        'clusters/a/kustomization.yaml': 'resources: [istiod.yaml, c]\n',
+        'clusters/a/istiod.yaml': istiod,
+        'clusters/a/c/kustomization.yaml': 'kind: Component\nnamePrefix: x-\n',
+      },
+      'clusters/a/c/kustomization.yaml is a Component',
+    ],
+    [
+      'two kustomization files in one folder',
+      { ...patched('[]'), 'clusters/a/Kustomization': 'resources: [istiod.yaml]\n' },
+      'clusters/a has clusters/a/kustomization.yaml and clusters/a/Kustomization',
+    ],
+    [
       'a patch that moves to nowhere',
       patched('{target: {kind: HelmRelease}, patch: "[{op: move, from: /spec/interval, path: /a/b}]"}'),
       'moves what does not exist',

@@ -32,6 +32,19 @@ describe('the kustomize graph', () => {
     ]);
   });
 
+  it('moves the version in each document of an inline patch', () => {
+    const patches = `${smp('1.28.2', 'istio-base')}---\n${smp('1.28.2 # keep')}`;
+    const tree = files({
+      'clusters/a/kustomization.yaml': `resources: [two.yaml]\npatches:\n- patch: |\n${patches.replace(/^/gm, '    ')}\n`,
+      'clusters/a/two.yaml': `${release('istio-base', 'base', '1.0.0')}---\n${release('istiod', 'istiod', '1.0.0')}`,
+    });
+    const plan = planChange({ tree, fleet: fleetOf('a'), wave: new Map([['a', '1.29.0']]), target });
+    expect(plan.refused).toEqual([]);
+    const [file, ...rest] = plan.commits.flatMap((commit) => commit.files).slice(-1);
+    expect(rest).toEqual([]);
+    expect(file!.content).toBe(tree.get('clusters/a/kustomization.yaml')!.replaceAll('1.28.2', '1.29.0'));
+  });
+
   it('follows patchesStrategicMerge, bases and components', () => {
     const entries = root('patchesStrategicMerge:\n- p.yaml\n', { 'clusters/a/p.yaml': smp('1.30.0') });
     expect(resolve(entries).version).toBe('1.30.0');
