@@ -25,13 +25,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Not asked to stop: gone between two instructions. */
-async function kill(): Promise<void> {
+/** SIGKILL does not ask: gone between two instructions. Gives the exit code of one that ended by itself. */
+async function kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<number | null> {
   const dying = child;
-  if (!dying || dying.exitCode !== null || dying.signalCode !== null) return;
-  const gone = new Promise((resolve) => dying.once('exit', resolve));
-  dying.kill('SIGKILL');
-  await gone;
+  if (!dying || dying.exitCode !== null || dying.signalCode !== null) return null;
+  const gone = new Promise<number | null>((resolve) => dying.once('exit', resolve));
+  dying.kill(signal);
+  return gone;
 }
 
 /** `guard local --data` with a folder of its own; resolves when it says that it runs. */
@@ -118,5 +118,7 @@ describe('guard local --data, killed three times with SIGKILL', () => {
     const url = `http://127.0.0.1:${before.gitlab}/api/v4/projects/infra%2Fk8s-clusters/merge_requests?state=all`;
     const response = await fetch(url, { headers: { 'private-token': LOCAL_SECRETS.peopleToken } });
     expect(await response.json()).toMatchObject([{ iid: 1, state: 'merged' }]);
+    // Ctrl-C is the ordinary way to stop it.
+    expect(await kill('SIGINT')).toBe(0);
   });
 });
