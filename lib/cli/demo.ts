@@ -105,7 +105,7 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
       ? readScenario(resolve(io.cwd, options.scenario), options.scenario, clusters)
       : demoScenario(own),
     people: options.interactive !== true,
-    ownThread: true,
+    threads: 1,
     ownBatches: own,
   });
   const reports: RolloutReport[] = [];

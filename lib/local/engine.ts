@@ -51,8 +51,8 @@ export interface EngineOptions {
   latencyMs?: number;
   /** Default: the files of `lambdas/`. */
   handlers?: Readonly<Record<string, HandlerSource>>;
-  /** The handlers of `lambdas/` run in a thread of their own, so that two cores share the work. */
-  ownThread?: boolean;
+  /** The handlers of `lambdas/` run in so many threads of their own, so that cores share the work. Default: none. */
+  threads?: number;
   /** Name to ASL. Default: the files of `statemachines/`. */
   machines?: Readonly<Record<string, unknown>>;
   /** Default: those of lib/config/event-rules.ts. */
@@ -106,7 +106,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     region,
     account,
     handlers,
-    ownThread: options.ownThread,
+    threads: options.threads,
   });
   const machines = options.machines ?? loadMachines(join(PROJECT, 'statemachines'), functions.names);
   const machineArn = (name: string) => `arn:aws:states:${region}:${account}:stateMachine:${name}`;

@@ -1,4 +1,4 @@
-// What runs in the thread of lib/local/function-thread.ts. Plain JavaScript, as bin/guard.js is: it brings
+// What runs in the thread of lib/local/function-threads.ts. Plain JavaScript, as bin/guard.js is: it brings
 // TypeScript's loader into the thread, and then answers calls {id, file, payload, context} with {id, answer}.
 import { parentPort } from 'node:worker_threads';
 import { register } from 'tsx/esm/api';

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { functionName, handlerName } from '../config/names.js';
 import { UsageError } from '../domain/errors.js';
 import type { EngineClock } from './clock.js';
-import { createFunctionThread } from './function-thread.js';
+import { createFunctionThreads } from './function-threads.js';
 
 /** The part of Lambda's context that handlers use. */
 export interface LambdaContext {
@@ -87,8 +87,8 @@ export function createFunctions(options: {
   handlers: Readonly<Record<string, HandlerSource>>;
   /** Real seconds that one call may take. */
   timeoutSeconds?: number;
-  /** Handlers that are files run in a thread of their own, beside the engine. */
-  ownThread?: boolean;
+  /** Handlers that are files run in so many threads of their own, beside the engine. Default: none, in the engine's. */
+  threads?: number;
 }): Functions {
   const { clock, handlers } = options;
   const names = Object.keys(handlers).sort();
@@ -99,7 +99,7 @@ export function createFunctions(options: {
   const loaded = new Map<string, Promise<Handler>>();
   const timeoutMs = (options.timeoutSeconds ?? 300) * 1000;
   const running = new Set<Promise<unknown>>();
-  const thread = options.ownThread ? createFunctionThread() : undefined;
+  const threads = options.threads ? createFunctionThreads(options.threads) : undefined;
   let closed = false;
 
   function resolve(nameOrArn: string): string | undefined {
@@ -125,7 +125,7 @@ export function createFunctions(options: {
     const sent = toJson(payload, 'payload');
     const source = handlers[name]!;
     const url = typeof source === 'function' ? undefined : source.url;
-    const away = thread !== undefined && url !== undefined;
+    const away = threads !== undefined && url !== undefined;
     const handler = away ? undefined : await handlerOf(name);
     const deadline = Date.now() + timeoutMs;
     const fullName = functionName(name);
@@ -140,7 +140,7 @@ export function createFunctions(options: {
       callbackWaitsForEmptyEventLoop: true,
     };
     if (away) {
-      const call = () => thread.call(url, sent, { now: clock.now(), deadline, fields });
+      const call = () => threads.call(url, sent, { now: clock.now(), deadline, fields });
       const answer = await inTime(call, timeoutMs);
       if ('error' in answer) throw new FunctionError(answer.error.name, answer.error.message);
       return JSON.parse(fits(answer.result ?? 'null', 'response'));
@@ -169,7 +169,7 @@ export function createFunctions(options: {
       });
       await Promise.race([Promise.all(running), late]);
       clearTimeout(timer);
-      await thread?.close();
+      await threads?.close();
       return running.size === 0;
     },
   };

@@ -71,8 +71,8 @@ export interface LocalFleetOptions {
   readonly env?: EngineOptions['env'];
   /** Counts what DynamoDB would bill. */
   readonly meterTables?: boolean;
-  /** The files of `lambdas/` run in a thread of their own, beside the engine and the simulation. */
-  readonly ownThread?: boolean;
+  /** The files of `lambdas/` run in so many threads of their own, beside the engine and the simulation. */
+  readonly threads?: number;
 }
 
 export interface LocalFleet {
@@ -161,7 +161,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       port: options.ports?.aws,
       env,
       schedules: [{ handler: 'Sweep', everySeconds: options.sweepSeconds ?? 300 }],
-      ...(options.ownThread ? { ownThread: true } : {}),
+      ...(options.threads ? { threads: options.threads } : {}),
       ...(options.meterTables ? { meterTables: true } : {}),
       ...(options.handlers ? { handlers: options.handlers } : {}),
       ...(options.machines ? { machines: options.machines } : {}),

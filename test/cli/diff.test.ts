@@ -1,12 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { Command } from 'commander';
 import { parse } from 'yaml';
 import { register } from '../../lib/cli/diff.js';
 import type { GitRemote } from '../../lib/cli/git-remote.js';
-import type { Io } from '../../lib/cli/io.js';
 import { parseConfig } from '../../lib/config/load.js';
 import type { Cluster } from '../../lib/domain/cluster.js';
 import { files, fluxKustomization, release, variableTree } from '../support/gitops-trees.js';
+import { runCommand } from '../support/guard-command.js';
 
 const config = parseConfig(
   'aws: {region: us-east-1}\ngitlab: {url: https://gitlab.example.com, default_target_branch: trunk}\n',
@@ -26,35 +25,23 @@ async function diff(
   members = fleet,
   gitops = config.gitops,
 ) {
-  const said = { out: '', err: '', code: 0, read: [] as string[] };
-  const io: Io = {
-    out: (text) => {
-      said.out += `${text}\n`;
-    },
-    err: (text) => {
-      said.err += `${text}\n`;
-    },
-    exit: (code) => {
-      said.code = Math.max(said.code, code);
-    },
-    color: false,
-    cwd: '/',
-    env: {},
-  };
+  const read: string[] = [];
   const remote: GitRemote = {
     config: { ...config, gitops },
     registry: { all: async () => members },
     git: {
       snapshot: async (project, ref) => {
-        said.read.push(`${project}@${ref}`);
+        read.push(`${project}@${ref}`);
         return { sha: '0'.repeat(40), files: trees.get(project)! };
       },
     },
   };
-  const program = new Command('guard').option('--config <file>').exitOverride();
-  register(program, io, () => remote);
-  await program.parseAsync(['diff', ...args], { from: 'user' });
-  return said;
+  const { out, err, code } = await runCommand(
+    (program, io) => register(program, io, () => remote),
+    ['diff', ...args],
+  );
+  const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
+  return { out: text(out), err: text(err), code, read };
 }
 
 describe('guard diff', () => {

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Command } from 'commander';
 import { register } from '../../lib/cli/replay.js';
+import { runCommand } from '../support/guard-command.js';
 
 let folder: string;
 const header = {
@@ -37,22 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function run(...args: string[]): Promise<{ out: string[]; err: string[]; code: number }> {
-  const said = { out: [] as string[], err: [] as string[], code: 0 };
-  const program = new Command().exitOverride();
-  register(program, {
-    out: (text) => said.out.push(text),
-    err: (text) => said.err.push(text),
-    exit: (code) => {
-      said.code = Math.max(said.code, code);
-    },
-    color: false,
-    cwd: folder,
-    env: {},
-  });
-  await program.parseAsync(['replay', ...args], { from: 'user' });
-  return said;
-}
+const run = (...args: string[]) => runCommand(register, ['replay', ...args], { cwd: folder });
 
 describe('guard replay', () => {
   it('prints one line a file and the rates', async () => {

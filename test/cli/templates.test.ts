@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Command } from 'commander';
 import { parse } from 'yaml';
 import { judgeMetric } from '../../lib/analysis/analysis-run.js';
 import { loadTemplates, resolveTemplate } from '../../lib/analysis/template.js';
 import { register } from '../../lib/cli/templates.js';
+import { runCommand } from '../support/guard-command.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -14,22 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function run(...args: string[]): Promise<{ out: string[]; err: string[]; code: number }> {
-  const said = { out: [] as string[], err: [] as string[], code: 0 };
-  const program = new Command().exitOverride();
-  register(program, {
-    out: (text) => said.out.push(text),
-    err: (text) => said.err.push(text),
-    exit: (code) => {
-      said.code = Math.max(said.code, code);
-    },
-    color: false,
-    cwd: folder,
-    env: {},
-  });
-  await program.parseAsync(['templates', ...args], { from: 'user' });
-  return said;
-}
+const run = (...args: string[]) => runCommand(register, ['templates', ...args], { cwd: folder });
 
 describe('guard templates', () => {
   it('exports every built-in template, cluster-scoped, with kustomization and Application', async () => {

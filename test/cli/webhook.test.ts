@@ -1,12 +1,13 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { createRegistry } from '../../lib/adapters/dynamodb/registry.js';
 import type { Io } from '../../lib/cli/io.js';
 import { register as registerValidate } from '../../lib/cli/validate.js';
 import { register } from '../../lib/cli/webhook.js';
 import type { Engine } from '../../lib/local/engine.js';
+import { runCommand } from '../support/guard-command.js';
 import { type HttpFake, startHttpFake } from '../support/http-fake.js';
 import { smallFleetClusters } from '../support/small-fleet.js';
 import { REGION, startTestEngine } from '../support/test-engine.js';
@@ -18,33 +19,20 @@ let engine: Engine;
 let gitlab: HttpFake;
 
 async function run(args: string[], config: object = {}): Promise<{ out: string; err: string; code: number }> {
-  const said = { out: '', err: '', code: 0 };
-  const io: Io = {
-    out: (text) => {
-      said.out += `${text}\n`;
-    },
-    err: (text) => {
-      said.err += `${text}\n`;
-    },
-    exit: (code) => {
-      said.code = Math.max(said.code, code);
-    },
-    color: false,
-    cwd: '/nowhere',
-    env: {
-      GUARD_CONFIG: JSON.stringify({
-        aws: { region: REGION },
-        gitlab: { url: gitlab.url },
-        datadog: { api_url: gitlab.url },
-        ...config,
-      }),
-    },
+  const env = {
+    GUARD_CONFIG: JSON.stringify({
+      aws: { region: REGION },
+      gitlab: { url: gitlab.url },
+      datadog: { api_url: gitlab.url },
+      ...config,
+    }),
   };
-  const program = new Command('guard').option('--config <file>').exitOverride();
-  register(program, io);
-  registerValidate(program, io);
-  await program.parseAsync(args, { from: 'user' });
-  return said;
+  const both = (program: Command, io: Io) => {
+    register(program, io);
+    registerValidate(program, io);
+  };
+  const { out, err, code } = await runCommand(both, args, { env });
+  return { out: out.join('\n'), err: err.join('\n'), code };
 }
 
 beforeAll(async () => {

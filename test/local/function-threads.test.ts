@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EngineClock } from '../../lib/local/clock.js';
-import { createFunctionThread, type FunctionThread } from '../../lib/local/function-thread.js';
+import { createFunctionThreads, type FunctionThreads } from '../../lib/local/function-threads.js';
 import { createFunctions, handlersOf } from '../../lib/local/functions.js';
 
 const HANDLERS = {
@@ -28,7 +28,7 @@ const HANDLERS = {
 };
 
 let folder: string;
-let thread: FunctionThread;
+let thread: FunctionThreads;
 const context = { now: 42, deadline: Date.now() + 60_000, fields: { functionName: 'guard-tell' } };
 const url = (file: string) => pathToFileURL(join(folder, file)).href;
 
@@ -37,7 +37,7 @@ beforeAll(() => {
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const [file, text] of Object.entries(HANDLERS)) writeFileSync(join(folder, file), text);
   process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:1';
-  thread = createFunctionThread();
+  thread = createFunctionThreads(1);
 });
 afterAll(async () => {
   delete process.env.AWS_ENDPOINT_URL;
@@ -79,6 +79,33 @@ describe('a thread for handlers', () => {
   });
 });
 
+describe('several threads', () => {
+  const threadOf = async (answer: Promise<unknown>) =>
+    JSON.parse(((await answer) as { result: string }).result).thread as number;
+
+  it('share calls that run at the same time; a call alone goes to one that is warm', async () => {
+    const threads = createFunctionThreads(2);
+    const call = () => threadOf(threads.call(url('tell.ts'), '{"said":"x"}', context));
+    const first = await call();
+    const together = await Promise.all([call(), call(), call()]);
+    expect(new Set(together).size).toBe(2);
+    expect(together[0]).toBe(first);
+    expect(together).toContain(await call());
+    await threads.close();
+  });
+
+  it('one that dies takes only its own calls with it', async () => {
+    const threads = createFunctionThreads(2);
+    const [died, lives] = await Promise.all([
+      threads.call(url('die.ts'), '{}', context),
+      threads.call(url('nothing.ts'), '{}', context),
+    ]);
+    expect(died).toMatchObject({ error: { name: 'Runtime.ExitError' } });
+    expect(lives).toEqual({ result: undefined });
+    await threads.close();
+  });
+});
+
 describe('createFunctions with a thread of its own', () => {
   it('gives results and errors as it does without', async () => {
     const clock = { now: () => 7, busy: (work: () => Promise<unknown>) => work() } as unknown as EngineClock;
@@ -88,7 +115,7 @@ describe('createFunctions with a thread of its own', () => {
       region: 'eu-west-1',
       account: '111122223333',
       handlers: { ...handlers, Inline: () => 'here' },
-      ownThread: true,
+      threads: 1,
     });
     expect(await table.invoke('Tell', { said: 'a' })).toMatchObject({
       said: 'a',

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
-/** A thread of its own for handlers, as Lambda runs them outside of Step Functions. */
-export interface FunctionThread {
+/** Threads of their own for handlers, as Lambda runs them outside of Step Functions. */
+export interface FunctionThreads {
   /**
    * Runs the export `handler` of a file, given by its URL; TypeScript is loaded as it is. `payload` is JSON. Never
    * rejects: what was thrown is an answer.
@@ -29,8 +29,30 @@ interface Started {
   readonly waiting: Map<number, (answer: ThreadAnswer) => void>;
 }
 
-/** Started at the first call, so that it has the environment of that moment. */
-export function createFunctionThread(): FunctionThread {
+/**
+ * A call goes to a thread that has nothing to do, as Lambda sends it to such a container. A thread is started when all
+ * others are busy, so that it has the environment of that moment; when there are `most` of them, calls share one.
+ */
+export function createFunctionThreads(most: number): FunctionThreads {
+  const threads = Array.from({ length: most }, createThread);
+  return {
+    call(file, payload, context) {
+      const [least] = [...threads].sort((a, b) => a.busy() - b.busy() || Number(b.warm()) - Number(a.warm()));
+      return least!.call(file, payload, context);
+    },
+    async close() {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}
+
+interface FunctionThread extends FunctionThreads {
+  /** Calls that run. */
+  busy(): number;
+  warm(): boolean;
+}
+
+function createThread(): FunctionThread {
   let current: Started | undefined;
   let calls = 0;
 
@@ -58,6 +80,8 @@ export function createFunctionThread(): FunctionThread {
   }
 
   return {
+    busy: () => current?.waiting.size ?? 0,
+    warm: () => current !== undefined,
     call(file, payload, context) {
       current ??= start();
       calls += 1;
