@@ -84,13 +84,14 @@ export function readTree(directory: string): Map<string, string> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const files = new Map<string, string>();
   const visit = (folder: string): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of reading(folder, () => readdirSync(folder, { withFileTypes: true }))) {
       if (LEFT_OUT.has(entry.name)) continue;
       const path = join(folder, entry.name);
       if (entry.isDirectory()) visit(path);
       if (!entry.isFile()) continue;
+      const bytes = reading(path, () => readFileSync(path));
       try {
-        files.set(relative(directory, path).split(sep).join('/'), decoder.decode(readFileSync(path)));
+        files.set(relative(directory, path).split(sep).join('/'), decoder.decode(bytes));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
       }
@@ -98,4 +99,15 @@ export function readTree(directory: string): Map<string, string> {
   };
   visit(directory);
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new UsageError(
+      `${path}: cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+      { cause },
+    );
+  }
 }
