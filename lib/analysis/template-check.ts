@@ -1,27 +1,17 @@
-import { dirname, join, normalize } from 'node:path/posix';
 import { parseAllDocuments } from 'yaml';
 import { messageOf } from '../domain/errors.js';
 import type { Condition } from './expression/evaluate.js';
 import { type AnalysisMetric, loadTemplates, resolveTemplate } from './template.js';
+import { KINDS, type Manifest, type Report, type TemplateFile } from './template-files.js';
+import { checkKustomizations, patchFiles } from './template-kustomize.js';
+import { queryFindings } from './template-queries.js';
+import { checkReferences, checkSelections } from './template-references.js';
 import { type AnalysisTemplate, templateSchema } from './template-schema.js';
-
-/** Path inside the folder, with slashes, and text. */
-export interface TemplateFile {
-  readonly path: string;
-  readonly text: string;
-}
 
 export interface TemplateFinding {
   readonly path: string;
   readonly message: string;
 }
-
-interface Manifest {
-  readonly path: string;
-  readonly raw: Record<string, unknown>;
-}
-
-const KINDS = ['AnalysisTemplate', 'ClusterAnalysisTemplate'];
 
 /**
  * What is wrong in a folder of analysis templates: references to nothing, kustomize settings that overwrite
@@ -61,11 +51,18 @@ export function checkTemplates(files: readonly TemplateFile[]): {
   for (const { path, template } of templates) checkTemplate(path, template, all, report);
   checkNames(templates, report);
   checkReferences(manifests, all, report);
-  checkKustomizations(files, manifests, templates, report);
+  checkKustomizations(files, manifests, templates, report, (path, raw) => {
+    const known = new Set(findings.map(({ message }) => message));
+    const onlyNew: Report = (at, message) => {
+      if (!known.has(message)) report(at, `once it is patched: ${message}`);
+    };
+    const patched = templateSchema.safeParse(raw);
+    const issue = patched.error?.issues[0];
+    if (patched.success) checkTemplate(path, patched.data, all, onlyNew);
+    else onlyNew(path, `${issue!.path.join('.') || 'template'}: ${issue!.message}`);
+  });
   return { templates: templates.length, findings };
 }
-
-type Report = (path: string, message: string) => void;
 
 function checkTemplate(
   path: string,
@@ -89,8 +86,10 @@ function checkTemplate(
   if (!metrics) return void report(path, messageOf(first));
   for (const metric of metrics) {
     const where = `${template.metadata.name}: metric ${metric.name}`;
-    for (const message of conditionFindings(metric)) report(path, `${where}: ${message}`);
+    for (const message of [...conditionFindings(metric), ...queryFindings(metric)])
+      report(path, `${where}: ${message}`);
   }
+  checkSelections(path, template, metrics, report);
 }
 
 function conditionFindings(metric: AnalysisMetric): string[] {
@@ -162,129 +161,4 @@ function checkNames(
       );
     else seen.set(key, path);
   }
-}
-
-/** Every `templateName` anywhere (Rollout, AnalysisRun, a template) must be one of the folder's templates. */
-function checkReferences(
-  manifests: readonly Manifest[],
-  all: readonly AnalysisTemplate[],
-  report: Report,
-): void {
-  const visit = (value: unknown, path: string): void => {
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item, path);
-      return;
-    }
-    if (typeof value !== 'object' || value === null) return;
-    const { templateName, clusterScope } = value as { templateName?: unknown; clusterScope?: unknown };
-    if (typeof templateName === 'string') {
-      const kind = clusterScope === true ? 'ClusterAnalysisTemplate' : 'AnalysisTemplate';
-      const same = all.filter((one) => one.metadata.name === templateName);
-      if (same.length === 0) report(path, `refers to ${kind} ${templateName}, which is not here`);
-      else if (!same.some((one) => one.kind === kind)) {
-        report(
-          path,
-          `refers to ${kind} ${templateName}, which is a ${same[0]!.kind}: clusterScope must be ${clusterScope !== true}`,
-        );
-      }
-    }
-    for (const item of Object.values(value)) visit(item, path);
-  };
-  // A template's own references were judged with the template.
-  for (const { path, raw } of manifests) if (!KINDS.includes(String(raw.kind))) visit(raw, path);
-}
-
-function patchFiles(manifests: readonly Manifest[]): Set<string> {
-  const paths = new Set<string>();
-  for (const { path, raw } of manifests) {
-    if (!isKustomization(path)) continue;
-    for (const patch of listOf(raw.patches)) {
-      const file = (patch as { path?: unknown } | null)?.path;
-      if (typeof file === 'string') paths.add(normalize(join(dirname(path), file)));
-    }
-    for (const file of listOf(raw.patchesStrategicMerge)) {
-      if (typeof file === 'string' && !file.includes('\n')) paths.add(normalize(join(dirname(path), file)));
-    }
-  }
-  return paths;
-}
-
-function checkKustomizations(
-  files: readonly TemplateFile[],
-  manifests: readonly Manifest[],
-  templates: readonly { path: string; template: AnalysisTemplate }[],
-  report: Report,
-): void {
-  const known = new Set(files.map(({ path }) => path));
-  const folders = new Set(files.map(({ path }) => dirname(path)));
-  const listed = new Set<string>();
-  const kustomizations = manifests.filter(({ path }) => isKustomization(path));
-  const patches = patchFiles(manifests);
-  for (const { path, raw } of kustomizations) {
-    for (const resource of [...listOf(raw.resources), ...listOf(raw.bases), ...listOf(raw.components)]) {
-      if (typeof resource !== 'string' || /^[a-z+]+:\/\/|^[\w.-]+@|\?ref=/i.test(resource)) continue;
-      const target = normalize(join(dirname(path), resource)).replace(/\/$/, '');
-      if (target.startsWith('..')) continue;
-      if (known.has(target)) {
-        if (listed.has(`${path} ${target}`)) report(path, `resources lists ${resource} twice`);
-        listed.add(`${path} ${target}`);
-        listed.add(target);
-      } else if (!folders.has(target)) report(path, `resources names ${resource}, which is not here`);
-    }
-    const prefix = raw.namePrefix ?? raw.nameSuffix;
-    if (prefix !== undefined && templates.length > 0) {
-      report(
-        path,
-        `namePrefix/nameSuffix ${JSON.stringify(prefix)} renames templates, and kustomize does not rename templateName`,
-      );
-    }
-    checkPatches(path, raw, manifests, report);
-  }
-  for (const { path } of templates) {
-    if (kustomizations.length > 0 && !listed.has(path) && !patches.has(path)) {
-      report(path, 'is in no kustomization: it is never applied');
-    }
-  }
-}
-
-/** A custom resource has no merge keys: a strategic merge patch replaces its lists as a whole. */
-function checkPatches(
-  path: string,
-  raw: Record<string, unknown>,
-  manifests: readonly Manifest[],
-  report: Report,
-): void {
-  const inline = [
-    ...listOf(raw.patches).map((one) => (one as { patch?: unknown } | null)?.patch),
-    ...listOf(raw.patchesStrategicMerge),
-  ];
-  const texts = inline.filter((text): text is string => typeof text === 'string' && text.includes('\n'));
-  const documents = texts.flatMap((text) => parseAllDocuments(text).map((one) => one.toJS() as unknown));
-  const own = patchFiles(manifests.filter((one) => one.path === path));
-  for (const manifest of manifests) if (own.has(manifest.path)) documents.push(manifest.raw);
-  for (const document of documents) {
-    const { kind, metadata, spec } = (document ?? {}) as {
-      kind?: string;
-      metadata?: { name?: string };
-      spec?: object;
-    };
-    if (!kind || !KINDS.includes(kind)) continue;
-    const lists = ['metrics', 'args', 'dryRun', 'templates'].filter((field) =>
-      Object.hasOwn(spec ?? {}, field),
-    );
-    for (const field of lists) {
-      report(
-        path,
-        `a patch of ${kind} ${metadata?.name ?? ''} overwrites the whole list spec.${field}: kustomize cannot merge it`,
-      );
-    }
-  }
-}
-
-function isKustomization(path: string): boolean {
-  return /(^|\/)kustomization\.ya?ml$/i.test(path);
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

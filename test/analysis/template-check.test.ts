@@ -72,7 +72,7 @@ describe('checkTemplates', () => {
       path: 'rollout.yaml',
       text: `
 kind: Rollout
-spec: {strategy: {canary: {steps: [{analysis: {templates: [{templateName: ${name}, clusterScope: ${scope}}]}}]}}}`,
+spec: {strategy: {canary: {steps: [{analysis: {templates: [{templateName: ${name}, clusterScope: ${scope}}], args: [{name: limit, value: "1"}, {name: every, value: 1m}]}}]}}}`,
     });
     expect(messages(good, rollout('good', true))).toEqual([]);
     expect(messages(good, rollout('goood', true))).toEqual([
@@ -112,6 +112,99 @@ patches:
       spec: {metrics: [{name: m, failureLimit: 9}]}`;
     expect(messages(good, kustomization(patch))).toEqual([
       'kustomization.yaml: a patch of ClusterAnalysisTemplate good overwrites the whole list spec.metrics: kustomize cannot merge it',
+    ]);
+  });
+
+  it('finds what a JSON6902 patch exchanges, and templates that it makes unable to fail', () => {
+    const patched = (operation: string, target = '{kind: ClusterAnalysisTemplate, name: go+d}') =>
+      messages(good, {
+        path: 'kustomization.yaml',
+        text: `
+resources: [good.yaml]
+patches:
+  - target: ${target}
+    patch: |
+      - ${operation}`,
+      });
+    expect(patched('{op: add, path: /spec/metrics/0/failureLimit, value: 2}')).toEqual([]);
+    expect(patched('{op: replace, path: /spec/metrics/0/count, value: 0}', '{name: other}')).toEqual([]);
+    expect(patched('{op: add, path: /spec/metrics/0/failureLimit, value: 5}')[0]).toContain(
+      'kustomization.yaml: once it is patched: good: metric m: failureLimit 5 allows all',
+    );
+    expect(patched('{op: replace, path: /spec/metrics/0/successCondition, value: "true"}')[0]).toBe(
+      'kustomization.yaml: once it is patched: good: metric m: can never fail: true',
+    );
+    expect(patched('{op: remove, path: /spec/metrics/0}')[0]).toContain('nothing could ever fail it');
+    expect(patched('{op: replace, path: /spec/metrics, value: []}')).toEqual([
+      'kustomization.yaml: a patch of ClusterAnalysisTemplate good overwrites the whole list spec.metrics',
+      'kustomization.yaml: once it is patched: good: no metric, so nothing could ever fail it',
+    ]);
+    expect(patched('{op: replace, path: /spec/metrics/7/count, value: 9}')).toEqual([
+      'kustomization.yaml: a patch of ClusterAnalysisTemplate good changes /spec/metrics/7/count, which is not there',
+    ]);
+    const file = [
+      { path: 'patch.yaml', text: '- {op: add, path: /spec/metrics/0/failureLimit, value: 5}' },
+      {
+        path: 'kustomization.yaml',
+        text: 'resources: [good.yaml]\npatches: [{path: ./patch.yaml, target: {name: good}}]',
+      },
+    ];
+    expect(messages(good, ...file)[0]).toContain('failureLimit 5 allows all');
+  });
+
+  it('finds arguments that are not given, and those that no template has', () => {
+    const rollout = (args: string) => ({
+      path: 'rollout.yaml',
+      text: `{kind: Rollout, spec: {analysis: {templates: [{templateName: good, clusterScope: true}], args: ${args}}}}`,
+    });
+    expect(messages(good, rollout('[{name: limit, value: "1"}, {name: every, value: 1m}]'))).toEqual([]);
+    expect(messages(good, rollout('[{name: limmit, value: "1"}, {name: every, value: 1m}]'))).toEqual([
+      'rollout.yaml: gives good the argument limmit, which it does not have: it is ignored',
+      'rollout.yaml: refers to good without its argument limit, which has no value of its own',
+    ]);
+  });
+
+  it('finds dry runs and retentions of metrics that are not here', () => {
+    const text = good.text.replace('  metrics:', '  dryRun: [{metricName: M}]\n  metrics:');
+    expect(messages({ ...good, text })).toEqual([
+      'good.yaml: good: dryRun names metric M, which is not here',
+    ]);
+    const kept = good.text.replace(
+      '  metrics:',
+      '  measurementRetention: [{metricName: "n.*", limit: 2}]\n  metrics:',
+    );
+    expect(messages({ ...good, text: kept })[0]).toContain('measurementRetention names metric n.*');
+  });
+
+  const asks = (provider: string) => {
+    const { text } = template('t', 'successCondition: "result < 1"');
+    return messages({ path: 't.yaml', text: text.replace('{web: {url: "http://x"}}', provider) });
+  };
+  it.each([
+    ['or vector', `{prometheus: {query: 'sum(a{c="x"}) or vector(0)'}}`],
+    ['or on() vector', `{prometheus: {query: 'sum(a{c="x"}) or on() vector(0)'}}`],
+    ['default_zero', "{datadog: {query: 'default_zero(sum:a{c:x}.as_count())'}}"],
+    [
+      'default_zero in a formula',
+      "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x}', b: 'default_zero(sum:b{c:x})'}, formula: default_zero(a) + b}}",
+    ],
+  ])('finds a query that takes silence for zero: %s', (_, provider) => {
+    expect(asks(provider)).toEqual([expect.stringContaining('t: metric m: passes without data: ')]);
+  });
+
+  it.each([
+    `{prometheus: {query: 'sum(a{c="x"}) or 0 * sum(up{c="x"})'}}`,
+    "{datadog: {query: 'default_zero(sum:a{c:x}.as_count()) / sum:b{c:x}.as_count()'}}",
+    "{datadog: {apiVersion: v2, queries: {a: 'default_zero(sum:a{c:x})', b: 'sum:b{c:x}'}, formula: 'a + 0 * b'}}",
+    "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x} by {pod}'}, formula: \"top(a, 100, 'sum', 'desc')\"}}",
+  ])('finds nothing in one that does not: %s', (provider) => expect(asks(provider)).toEqual([]));
+
+  it('finds names in a formula that lead nowhere, and queries without a part in it', () => {
+    expect(
+      asks("{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x}', b: 'sum:b{c:x}'}, formula: a / c}}"),
+    ).toEqual([
+      't.yaml: t: metric m: the formula names query c, which is not there',
+      't.yaml: t: metric m: query b has no part in the formula a / c',
     ]);
   });
 });
