@@ -3,7 +3,7 @@ import type { AnalysisMetric } from './template.js';
 /** What is wrong with the query itself: names of nothing, and zeros that are made of silence. */
 export function queryFindings({ provider: { prometheus, datadog } }: AnalysisMetric): string[] {
   const findings: string[] = [];
-  if (prometheus && /\bor\s+(?:on\s*\([^)]*\)\s*)?vector\s*\(/.test(prometheus.query)) {
+  if (prometheus && takesSilenceForNumber(prometheus.query)) {
     findings.push(
       'passes without data: the query takes silence for a number, by `or vector(...)`; let it be there only where something is measured, as in: or 0 * sum(up{...})',
     );
@@ -27,6 +27,42 @@ export function queryFindings({ provider: { prometheus, datadog } }: AnalysisMet
   return findings;
 }
 
+/**
+ * `or vector(...)` with nothing beside its group that must be there too. A share whose numerator may be silent,
+ * `(sum(errors) or vector(0)) / sum(requests)`, is none where its denominator is.
+ */
+function takesSilenceForNumber(query: string): boolean {
+  return [...query.matchAll(/\bor\s+(?:on\s*\([^)]*\)\s*)?vector\s*\(/g)].some(({ index }) => {
+    const open = groupOf(query, index);
+    if (open === -1) return true;
+    const beside = `${query.slice(0, open)}()${query.slice(endOf(query, open + 1))}`;
+    const names = beside
+      .replace(/\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ')
+      .replace(/\b(?:and|or|unless|bool|offset|vector)\b|\b\w+(?=\s*\()/g, ' ');
+    return !/[A-Za-z_:]/.test(names.replace(/\b\d\w*/g, ' '));
+  });
+}
+
+/** Where the parenthesis opens that encloses a place; -1: none does. */
+function groupOf(text: string, place: number): number {
+  let depth = 0;
+  for (let at = place - 1; at >= 0; at--) {
+    if (text[at] === ')') depth++;
+    if (text[at] === '(' && depth-- === 0) return at;
+  }
+  return -1;
+}
+
+/** Behind the parenthesis that closes what is open at `from`. */
+function endOf(text: string, from: number): number {
+  let end = from;
+  for (let depth = 1; end < text.length && depth > 0; end++) {
+    if (text[end] === '(') depth++;
+    if (text[end] === ')') depth--;
+  }
+  return end;
+}
+
 /** A word that is no function, no tag and no text. */
 const NAME = /(?<![\w.:'"])[A-Za-z_]\w*(?![\w.:]|\s*\()/g;
 
@@ -40,11 +76,6 @@ function withoutDefaults(text: string): string {
   for (;;) {
     const found = /default_zero\s*\(/.exec(rest);
     if (!found) return rest;
-    let end = found.index + found[0].length;
-    for (let depth = 1; end < rest.length && depth > 0; end++) {
-      if (rest[end] === '(') depth++;
-      if (rest[end] === ')') depth--;
-    }
-    rest = rest.slice(0, found.index) + rest.slice(end);
+    rest = rest.slice(0, found.index) + rest.slice(endOf(rest, found.index + found[0].length));
   }
 }

@@ -183,6 +183,7 @@ patches:
   it.each([
     ['or vector', `{prometheus: {query: 'sum(a{c="x"}) or vector(0)'}}`],
     ['or on() vector', `{prometheus: {query: 'sum(a{c="x"}) or on() vector(0)'}}`],
+    ['in a group alone', `{prometheus: {query: '100 * max by (c) (sum(a{c="x"}) or vector(0))'}}`],
     ['default_zero', "{datadog: {query: 'default_zero(sum:a{c:x}.as_count())'}}"],
     [
       'default_zero in a formula',
@@ -194,6 +195,7 @@ patches:
 
   it.each([
     `{prometheus: {query: 'sum(a{c="x"}) or 0 * sum(up{c="x"})'}}`,
+    `{prometheus: {query: '(sum(a{c="x"}) or vector(0)) / sum(b{c="x"})'}}`,
     "{datadog: {query: 'default_zero(sum:a{c:x}.as_count()) / sum:b{c:x}.as_count()'}}",
     "{datadog: {apiVersion: v2, queries: {a: 'default_zero(sum:a{c:x})', b: 'sum:b{c:x}'}, formula: 'a + 0 * b'}}",
     "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x} by {pod}'}, formula: \"top(a, 100, 'sum', 'desc')\"}}",
