@@ -12,6 +12,8 @@ export interface RecordedRollout {
   readonly metrics: readonly Pick<SoakMetric, 'name' | 'unit' | 'direction' | 'kind'>[];
   /** Points at or after `changedAt` are left out. */
   readonly baseline: readonly Series[];
+  /** The same hours of earlier days, where there were no controls; what the baseline has too is left out. */
+  readonly earlier?: readonly Series[];
   /** Points before `changedAt` are left out. */
   readonly soak: readonly Series[];
   /** Requests by cluster, before and after; they stand beside the error rates that they weigh. */
@@ -40,8 +42,16 @@ export function* recordingLines(rollout: RecordedRollout): Generator<string> {
   const requests = requestsByCluster(rollout.requests);
   const served = ({ metric, cluster_id }: Series, t: number) =>
     weighed.has(metric) ? requests.get(cluster_id)?.get(t) : undefined;
+  const first = firstTime(rollout.baseline);
+  yield* inOrder((rollout.earlier ?? []).filter(isOurs), (t) => t < first, served);
   yield* inOrder(rollout.baseline.filter(isOurs), (t) => t < rollout.changedAt, served);
   yield* inOrder(rollout.soak.filter(isOurs), (t) => t >= rollout.changedAt, served);
+}
+
+function firstTime(series: readonly Series[]): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { points } of series) for (const { t } of points) if (t < first) first = t;
+  return first;
 }
 
 type Served = (series: Series, t: number) => number | undefined;

@@ -2,7 +2,7 @@ import { UsageError } from '../domain/errors.js';
 import type { Verdict } from '../domain/verdict.js';
 import { type Policy, policyMetrics, policySettings, type ReplayedMetric } from './policy.js';
 import { parseHeader, parseLine, type RecordingHeader, type RecordingLine } from './recording.js';
-import type { Point, SoakJudgement } from './soak.js';
+import type { Point, Series, SoakJudgement } from './soak.js';
 import { prepareBaseline } from './soak-baseline.js';
 import { advanceSoak, createSoak } from './soak-engine.js';
 import type { Soak } from './soak-tracks.js';
@@ -78,11 +78,13 @@ function begin(
   policy: Policy,
 ): Replay {
   const intervalMs = intervalOf(baseline) ?? policy.validation.measurement_interval_seconds * 1000;
+  const { recent, earlierDays } = daysOf([...baseline.values()], header.clusters.control.length);
   const prepared = prepareBaseline({
     metrics: [...metrics.values()],
     upgraded: header.clusters.upgraded,
     control: header.clusters.control,
-    baseline: [...baseline.values()],
+    baseline: recent,
+    ...(earlierDays.length > 0 ? { earlierDays } : {}),
     startedAt: header.changedAt,
     settings: policySettings(policy, intervalMs),
   });
@@ -119,6 +121,21 @@ function begin(
       return { judgement: concludeSoak(soak, at), at, decided: false };
     },
   };
+}
+
+/** Hours without any line: what is before them is not the hours before the change. */
+const GAP_MS = 2 * 3_600_000;
+
+/** Without controls the lines before the newest gap are earlier days, which stand in for them. */
+function daysOf(series: readonly Series[], controls: number): { recent: Series[]; earlierDays: Series[] } {
+  const times = controls < 2 ? [...new Set(series.flatMap(({ points }) => points.map(({ t }) => t)))] : [];
+  times.sort((a, b) => b - a);
+  const since = times.find((t, i) => t - (times[i + 1] ?? t) > GAP_MS) ?? Number.NEGATIVE_INFINITY;
+  const part = (wanted: (t: number) => boolean) =>
+    series
+      .map((one) => ({ ...one, points: one.points.filter(({ t }) => wanted(t)) }))
+      .filter(({ points }) => points.length > 0);
+  return { recent: part((t) => t >= since), earlierDays: part((t) => t < since) };
 }
 
 /** Before the minimum time only a failure decides, and the engine knows it without a whole judgement. */

@@ -82,8 +82,9 @@ async function recordedRollout(
 }
 
 async function recordedFrom(journal: Journal, rollout: Rollout, soak: SoakRecord): Promise<RecordedRollout> {
-  const [before, after] = await Promise.all([
+  const [before, earlier, after] = await Promise.all([
     loadSeries({ journal }, rollout.key, 'baseline').then(splitRequests),
+    loadSeries({ journal }, rollout.key, 'earlier').then(splitRequests),
     loadSeries({ journal }, rollout.key, 'soak-forward').then(splitRequests),
   ]);
   return {
@@ -96,8 +97,9 @@ async function recordedFrom(journal: Journal, rollout: Rollout, soak: SoakRecord
     control: soak.control,
     metrics: soak.metrics,
     baseline: before.judged,
+    earlier: earlier.judged,
     soak: after.judged,
-    requests: [...before.requests, ...after.requests],
+    requests: [...earlier.requests, ...before.requests, ...after.requests],
   };
 }
 

@@ -65,6 +65,42 @@ async function replayed(file: string, ...more: string[]): Promise<Record<string,
 }
 
 describe('guard export-recording', () => {
+  it('has the earlier days that stood in for controls, and a replay decides the same with them', async () => {
+    const w = world({ config: SHORT });
+    for (const id of CONTROLS.slice(1)) w.registry.force(id, { status: 'held' });
+    // Every day latencies climb by 40 % in the twenty minutes after nine.
+    const DAY = 86_400_000;
+    let nine = Number.POSITIVE_INFINITY;
+    const climb = (t: number) => 1 + 0.4 * Math.min(1, Math.max(0, (t - nine) / 1_200_000));
+    w.metrics.value = (metric, id, t) => {
+      const today = t - Math.floor((t - (nine - DAY / 2)) / DAY) * DAY;
+      return quiet(metric, id, t) * (metric.startsWith('latency') && nine < 1e15 ? climb(today) : 1);
+    };
+    nine = w.clock.now();
+    await restarted(w);
+    const soakOut = async (): Promise<string | null> => {
+      for (let minute = 0; minute < 40; minute++) {
+        const out = await measure({ rollout: KEY, direction: 'forward', stage: 'soak' }, w.ports);
+        if (out.next !== 'again') return out.verdict;
+        w.clock.advance(1);
+      }
+      return 'no end';
+    };
+    expect(await soakOut()).toBe('passed');
+    const [header, ...lines] = await exported(w, 'alone.jsonl');
+    const changedAt = Date.parse(String(header!.changedAt));
+    const times = lines.map((line) => Date.parse(String(line.t)));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(Math.min(...times)).toBeLessThan(changedAt - 2 * DAY);
+    expect(await replayed('alone.jsonl', '--policy', 'policy.yaml')).toMatchObject({ verdict: 'passed' });
+    const recent = lines.filter((line) => Date.parse(String(line.t)) > changedAt - DAY / 2);
+    const without = [header, ...recent].map((line) => JSON.stringify(line)).join('\n');
+    await writeFile(join(folder, 'without.jsonl'), without);
+    expect(await replayed('without.jsonl', '--policy', 'policy.yaml')).toMatchObject({
+      verdict: 'inconclusive',
+    });
+  });
+
   it('writes header and measurements in order of time, requests beside the error rates', async () => {
     const w = await soaked((usual) => usual);
     const [header, ...lines] = await exported(w, 'healthy.jsonl');
