@@ -183,7 +183,7 @@ class Drafter {
 
   /**
    * The registry's hint must be on the way to one of the places, else registry and tree contradict. A registry has
-   * one hint a cluster: where it names a release of another chart, it is about another target.
+   * one hint a cluster: where it names or leads to releases of other charts alone, it is about another target.
    */
   private checkHint(member: FleetMember, deciding: readonly Hit[]): void {
     const hint = member.flux_config_path ? joinPath('', member.flux_config_path) : undefined;
@@ -202,7 +202,10 @@ class Drafter {
     const own = new Set((this.before.get(member.cluster_id)?.hits ?? []).map((hit) => hit.item));
     return viewsOf(this.repository, member).views.some(({ items }) =>
       items.some(
-        (item) => item.resource.kind === 'HelmRelease' && isUnder(item.resource.file, hint) && !own.has(item),
+        (item) =>
+          item.resource.kind === 'HelmRelease' &&
+          !own.has(item) &&
+          [...item.context.via, ...item.resource.via, item.resource.file].some((file) => isUnder(file, hint)),
       ),
     );
   }

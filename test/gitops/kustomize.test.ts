@@ -395,14 +395,18 @@ describe('Flux', () => {
     expect(plan.refused[0]?.reason).toContain('the registry says clusters/a/other.yaml');
   });
 
-  it('takes a hint that names a release of another chart for what it is: about another target', () => {
-    const tree = files({
-      'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2'),
-      'clusters/a/cert-manager.yaml': release('cert-manager', 'cert-manager', '1.16.1'),
-    });
-    const fleet = [
-      { cluster_id: 'a', flux_path: 'clusters/a', flux_config_path: 'clusters/a/cert-manager.yaml' },
-    ];
+  it.each([
+    ['names', { 'clusters/a/other.yaml': release('cert-manager', 'cert-manager', '1.16.1') }],
+    [
+      'leads to',
+      {
+        'clusters/a/other.yaml': fluxKustomization('cert-manager', 'infra'),
+        'infra/cert-manager.yaml': release('cert-manager', 'cert-manager', '1.16.1'),
+      },
+    ],
+  ])('takes a hint that %s a release of another chart for what it is: about another target', (_, others) => {
+    const tree = files({ 'clusters/a/istiod.yaml': release('istiod', 'istiod', '1.28.2'), ...others });
+    const fleet = [{ cluster_id: 'a', flux_path: 'clusters/a', flux_config_path: 'clusters/a/other.yaml' }];
     const plan = planChange({ tree, fleet, wave: new Map([['a', '1.29.0']]), target });
     expect(plan.refused).toEqual([]);
     expect(plan.edits.map((edit) => edit.file)).toEqual(['clusters/a/istiod.yaml']);
