@@ -1,4 +1,4 @@
-import type { Hit, HitClass } from './hit.js';
+import { type Hit, type HitClass, UNPIN } from './hit.js';
 import type { Change, PlanRequest } from './plan-contract.js';
 import { otherUse, textFor } from './token.js';
 import { sameNumber, spellLike } from './version-text.js';
@@ -23,8 +23,7 @@ export function changeOf(
     return { reason: `${where} is ${hit.value}, no longer ${expected}`, hint };
   }
   if (hit.frozen) {
-    const hint = 'write the new digest by hand in the same commit, or drop the digest';
-    return { reason: `${where}: ${hit.frozen}`, hint };
+    return { reason: `${where}: ${hit.frozen}`, hint: UNPIN };
   }
   const other = otherUse(token);
   if (other) {

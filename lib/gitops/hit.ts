@@ -96,7 +96,10 @@ export function doubtAt(
   };
 }
 
-const PINNED = 'it is pinned by a digest, and the digest of the new version cannot be known here';
+/** The way out of a digest. */
+export const UNPIN = 'write the new digest by hand in the same commit, or drop the digest';
+
+export const PINNED = 'it is pinned by a digest, and the digest of the new version cannot be known here';
 
 export function hitOf(
   item: Item,

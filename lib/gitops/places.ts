@@ -88,6 +88,8 @@ function releasePlaces(root: Node, target: TargetGitops, urls: KnownUrls): Place
   return places;
 }
 
+const FROZEN = { frozen: 'pinned by a digest; the new one cannot be known here' };
+
 /** A patch or a release by reference does not name its chart: only its own name is left. */
 function componentByName(target: TargetGitops, names: readonly string[]): TargetComponent | undefined {
   return target.components.find((one) =>
@@ -111,9 +113,18 @@ function urlPart(node: ScalarNode, version: string): Place[] {
 function tagPlaces(values: Node | undefined, target: TargetGitops, chart: string): Place[] {
   if (target.tags === 'never' || !values) return [];
   return tagPathsOf(target).flatMap((path): Place[] => {
-    const node = get(values, ...path.split('.'));
+    const keys = path.split('.');
+    const node = get(values, ...keys);
     if (!isScalar(node) || !/^v?\d+\.\d+\.\d+/.test(node.text)) return [];
-    return [{ node, role: 'tag', ...(target.tags === 'when-equal' ? { onlyIf: chart } : {}) }];
+    const digest = textAt(values, ...keys.slice(0, -1), 'digest');
+    return [
+      {
+        node,
+        role: 'tag',
+        ...(digest ? FROZEN : {}),
+        ...(target.tags === 'when-equal' ? { onlyIf: chart } : {}),
+      },
+    ];
   });
 }
 
@@ -124,7 +135,7 @@ function repositoryPlaces(root: Node, target: TargetGitops): Place[] {
   if (!componentOf(target, chart, url, names)) return [];
   const ref = get(root, 'spec', 'ref');
   const node = get(ref, 'semver') ?? get(ref, 'tag');
-  const frozen = get(ref, 'digest') ? { frozen: 'pinned by a digest; the new one cannot be known here' } : {};
+  const frozen = get(ref, 'digest') ? FROZEN : {};
   return isScalar(node) ? [{ node, role: 'ref', ...frozen }] : [];
 }
 
@@ -267,7 +278,7 @@ function imagePlaces(root: Node, target: TargetGitops): Place[] {
       const match = isScalar(node) ? /^(?:[^/]*\.[^/]*\/)?(.+):([^:@/]+)(@.*)?$/.exec(node.text) : null;
       if (!isScalar(node) || !match || !target.images.includes(match[1]!)) return [];
       const end = node.text.length - (match[3]?.length ?? 0);
-      const frozen = match[3] ? { frozen: 'pinned by a digest; the new one cannot be known here' } : {};
+      const frozen = match[3] ? FROZEN : {};
       return [{ node, role: 'image', part: { start: end - match[2]!.length, end }, ...frozen }];
     }),
   );

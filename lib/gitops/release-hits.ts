@@ -1,6 +1,6 @@
 import type { Item, RootView } from './flux.js';
 import { scopeFor } from './flux-scope.js';
-import { chain, doubtAt, type Hit } from './hit.js';
+import { chain, doubtAt, type Hit, PINNED, UNPIN } from './hit.js';
 import type { Match } from './match.js';
 import { get, isNull, itemsAt, textOf } from './node.js';
 import { renderedTags } from './rendered-tags.js';
@@ -21,7 +21,9 @@ export function releaseHits(item: Item, match: Match, view: RootView, target: Ta
   const read = readValues(item, view);
   const readings = new Map(tagPathsOf(target).map((path) => [path, read(path.split('.'))]));
   for (const [path, { found }] of readings) {
-    for (const tag of found) hits.push(...tagHits(item, match, path.split('.'), tag, chart, target));
+    const tags = found.flatMap((tag) => tagHits(item, match, path.split('.'), tag, chart, target));
+    const pinned = digestHits(item, match, read, path, target.tags === 'always' || tags.length > 0);
+    hits.push(...tags, ...pinned);
   }
   hits.push(...renderedTags(item, match, chart, target));
   const doubtful = doubtfulTag(item, match, readings, target);
@@ -56,6 +58,20 @@ function tagHits(
     // Inline values win over whole values files, but not over a single value by `targetPath`.
     ...(tag.byTargetPath ? {} : { override: { item, keys: ['spec', 'values', ...path] } }),
   });
+}
+
+/** A digest in the values beside a tag, or where a tag could be: it wins in the image's name. */
+function digestHits(
+  item: Item,
+  match: Match,
+  read: (path: readonly string[]) => ValueReading,
+  path: string,
+  deciding: boolean,
+): Hit[] {
+  const { found } = read([...path.split('.').slice(0, -1), 'digest']);
+  return found
+    .filter(({ node }) => textOf(node))
+    .map(({ node }) => doubtAt(node, item, match.component, PINNED, UNPIN, deciding));
 }
 
 /**
