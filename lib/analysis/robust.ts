@@ -26,11 +26,14 @@ export function middle(values: Float64Array): number {
   return n % 2 === 1 ? values[half]! : (values[half - 1]! + values[half]!) / 2;
 }
 
-/** 1.4826 times the median absolute deviation: the standard deviation, when the middle is normal. */
+/** One over the upper quartile of the normal distribution. */
+const NORMAL = 1.482602218505602;
+
+/** The median absolute deviation, made the standard deviation of what is normal in the middle. */
 export function robustScale(values: ArrayLike<number>, center: number): number {
   const deviations = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) deviations[i] = Math.abs(values[i]! - center);
-  return 1.4826 * median(deviations);
+  return NORMAL * median(deviations);
 }
 
 export function clip(value: number, limit: number): number {
