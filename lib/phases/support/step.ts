@@ -39,16 +39,40 @@ export async function leaveStep(
   });
 }
 
-/** The batch's settings; clusters of one batch share an environment, else the first one's counts. */
+/** The batch's settings; where its clusters are of several environments, the strictest of each. */
 export function batchSettings(
   ports: Pick<Ports, 'config'>,
   rollout: Pick<Rollout, 'batch'>,
   clusters: readonly Cluster[],
 ): ValidationSettings {
-  return settingsFor(ports.config, {
-    environment: clusters[0]?.environment ?? '',
-    batch: splitBatch(rollout.batch).batch,
-  });
+  const { batch } = splitBatch(rollout.batch);
+  const environments = new Set(clusters.map(({ environment }) => environment));
+  const each = [...(environments.size > 0 ? environments : [''])].map((environment) =>
+    settingsFor(ports.config, { environment, batch }),
+  );
+  return each.reduce(strictest);
+}
+
+/** What is looked at more often when it is smaller; of everything else more is more patient or more thorough. */
+const SMALLER: readonly (keyof ValidationSettings)[] = [
+  'measurement_interval_seconds',
+  'hold_interval_minutes',
+];
+
+function strictest(one: ValidationSettings, other: ValidationSettings): ValidationSettings {
+  const { thresholds, ...numbers } = one;
+  const pick = <T extends object>(a: T, b: T, smaller: (key: keyof T) => boolean): T =>
+    Object.fromEntries(
+      (Object.entries(a) as [keyof T, number][]).map(([key, value]) => [
+        key,
+        (smaller(key) ? Math.min : Math.max)(value, b[key] as number),
+      ]),
+    ) as T;
+  const { thresholds: others, ...otherNumbers } = other;
+  return {
+    ...pick(numbers, otherNumbers, (key) => SMALLER.includes(key)),
+    thresholds: pick(thresholds, others, () => true),
+  };
 }
 
 /** The version that a cluster must run in this direction. */
