@@ -13,6 +13,7 @@ import { compareMetrics } from './support/comparisons.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
 import { measureAll, metricCluster, REQUESTS, requireRequests, watched } from './support/measurements.js';
 import { iso } from './support/record.js';
+import { isBroken } from './support/soak-outcome.js';
 import { batchSettings, enterStep } from './support/step.js';
 
 /** Minutes before the change that are looked at to decide whether to ask for it. */
@@ -81,11 +82,11 @@ function alertCheck(cluster_id: string, alerts: readonly Alert[]): CheckResult {
     value: alert.state,
     ...(alert.link ? { link: alert.link } : {}),
   }));
-  const first = firing[0];
+  const first = firing.find(isBroken) ?? firing[0];
   if (first)
     return checkResult(
       'alerts',
-      'failed',
+      isBroken(first) ? 'failed' : 'inconclusive',
       `${firing.length} active alerts that are not silenced, first: ${first.name} (${first.state})`,
       evidence,
     );

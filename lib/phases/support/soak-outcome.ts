@@ -10,7 +10,15 @@ import { iso } from './record.js';
 
 type Judgement = SoakJudgement;
 
-/** An alert that fires on the wave alone is a broken limit; one that also fires elsewhere is the environment. */
+/** Words of Datadog and of Prometheus for a limit that is broken; any other (`No Data`) says that nothing is known. */
+export function isBroken({ state }: { readonly state: string }): boolean {
+  return /^(alert|warn|firing)$/i.test(state);
+}
+
+/**
+ * An alert that fires on the wave alone is a broken limit; one that also fires elsewhere is the environment, and one
+ * that has no data proves nothing.
+ */
 export function withAlerts(
   judgement: Judgement,
   firing: readonly { cluster_id: string; name: string; state: string; link?: string }[],
@@ -20,33 +28,45 @@ export function withAlerts(
   const wave = new Set(clusters.map((cluster) => cluster.cluster_id));
   const ours = firing.filter((alert) => wave.has(alert.cluster_id));
   if (ours.length === 0 || judgement.decision === 'failed') return judgement;
-  const evidence = ours.slice(0, 5).map((alert) => ({
-    label: `alert ${alert.name} of ${alert.cluster_id}`,
-    cluster_id: alert.cluster_id,
-    value: alert.state,
-    ...(alert.link ? { link: alert.link } : {}),
-  }));
-  const reason = `${ours.length} unsilenced alerts, first: ${ours[0]!.name} on ${ours[0]!.cluster_id}`;
-  if (firing.length > ours.length) {
+  // Another alert of a control has nothing to do with it: one may fire there all year.
+  const elsewhere = new Set(firing.filter((alert) => !wave.has(alert.cluster_id)).map(({ name }) => name));
+  const broken = ours.filter((alert) => isBroken(alert) && !elsewhere.has(alert.name));
+  const shown = broken.length > 0 ? broken : ours;
+  const first = shown[0]!;
+  const evidence = [
+    ...shown.slice(0, 5).map((alert) => ({
+      label: `alert ${alert.name} of ${alert.cluster_id}`,
+      cluster_id: alert.cluster_id,
+      value: alert.state,
+      ...(alert.link ? { link: alert.link } : {}),
+    })),
+    ...judgement.evidence,
+  ];
+  const reason = `${shown.length} unsilenced alerts, first: ${first.name} on ${first.cluster_id}`;
+  if (broken.length === 0) {
+    const environment = ours.some(({ name }) => elsewhere.has(name));
     return {
       ...judgement,
       verdict: 'inconclusive',
       decision: isOver ? 'inconclusive' : 'continue',
-      reason: `environment: ${reason}, and on clusters that were not changed`,
-      environment: true,
+      reason: environment
+        ? `environment: ${reason}, and on clusters that were not changed`
+        : `${reason} (${first.state}): whether a limit is broken is not known`,
+      evidence,
+      ...(environment ? { environment } : {}),
     };
   }
-  const failing = new Set(ours.map((alert) => alert.cluster_id));
+  const failing = new Set(broken.map((alert) => alert.cluster_id));
   return {
     ...judgement,
     verdict: 'failed',
     decision: 'failed',
     reason,
-    evidence: [...evidence, ...judgement.evidence],
+    evidence,
     perCluster: judgement.perCluster.map((cluster) =>
       failing.has(cluster.cluster_id)
         ? { ...cluster, verdict: 'failed', reason }
-        : { ...cluster, reason: `not soaked to the end: an alert fires on ${ours[0]!.cluster_id}` },
+        : { ...cluster, reason: `not soaked to the end: an alert fires on ${first.cluster_id}` },
     ),
   };
 }

@@ -51,4 +51,46 @@ describe('the reports of a soak', () => {
       { cluster_id: 'eks-10', verdict: 'failed' },
     ]);
   });
+
+  const soaking: SoakJudgement = {
+    ...judgement,
+    decision: 'continue',
+    verdict: 'inconclusive',
+    evidence: [],
+  };
+  const wave = [cluster('eks-1'), cluster('eks-10')];
+  const fires = (cluster_id: string, name: string, state = 'Alert') => ({ cluster_id, name, state });
+
+  it('another alert on a cluster that was not changed does not hide one of the wave', () => {
+    const chronic = fires('control-1', 'disk is full');
+    expect(withAlerts(soaking, [fires('eks-10', 'errors'), chronic], wave, false)).toMatchObject({
+      verdict: 'failed',
+      decision: 'failed',
+      reason: '1 unsilenced alerts, first: errors on eks-10',
+    });
+    const shared = [fires('eks-10', 'disk is full'), chronic];
+    expect(withAlerts(soaking, shared, wave, false)).toMatchObject({
+      verdict: 'inconclusive',
+      decision: 'continue',
+      environment: true,
+    });
+    expect(withAlerts(soaking, [...shared, fires('eks-1', 'errors')], wave, false)).toMatchObject({
+      decision: 'failed',
+      reason: '1 unsilenced alerts, first: errors on eks-1',
+      evidence: [{ cluster_id: 'eks-1' }],
+    });
+  });
+
+  it.each(['No Data', 'Unknown', 'Skipped', 'something new'])(
+    'an alert in the state %s proves nothing: no rollback, and no pass',
+    (state) => {
+      const passed: SoakJudgement = { ...soaking, decision: 'passed', verdict: 'passed' };
+      const result = withAlerts(passed, [fires('eks-1', 'errors', state)], wave, false);
+      expect(result).toMatchObject({ verdict: 'inconclusive', decision: 'continue' });
+      expect(result.reason).toBe(
+        `1 unsilenced alerts, first: errors on eks-1 (${state}): whether a limit is broken is not known`,
+      );
+      expect(withAlerts(passed, [fires('eks-1', 'errors', state)], wave, true).decision).toBe('inconclusive');
+    },
+  );
 });
