@@ -71,6 +71,7 @@ const cluster = z.strictObject({
         factor: z.number().optional(),
         add: z.number().optional(),
         plane: z.enum(['data', 'control']).optional(),
+        pod: z.string().optional(),
         ...byVersion,
       }),
     )
@@ -168,8 +169,21 @@ const datadog = z.strictObject({
   rules: z
     .array(
       z.strictObject({
-        kind: z.enum(['empty', 'nulls', 'nan', 'stale', 'gaps', 'status', 'error']),
+        kind: z.enum([
+          'empty',
+          'nulls',
+          'nan',
+          'stale',
+          'gaps',
+          'wide',
+          'short',
+          'status',
+          'error',
+          'partial',
+          'warning',
+        ]),
         reset: amount.optional(),
+        pod: z.string().optional(),
         ...metricRule,
       }),
     )

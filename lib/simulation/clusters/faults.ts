@@ -69,6 +69,8 @@ export interface ClusterFaults {
     readonly add?: number;
     /** Which plane must run the version; the data plane's effect grows with the share of its proxies. */
     readonly plane?: 'data' | 'control';
+    /** `web-1`: one pod's alone. */
+    readonly pod?: string;
   } & ByVersion)[];
   readonly alerts?: readonly ({
     readonly name: string;

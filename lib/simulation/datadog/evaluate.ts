@@ -1,7 +1,10 @@
 import type { SimulatedCluster } from '../clusters/cluster.js';
+import { PODS } from '../metrics/model.js';
 import { type Aggregator, type Expression, type Selector, selectorsOf } from './expression.js';
 import { type MeasureOptions, measure, metricsOf, type Points } from './measure.js';
 import type { Tags } from './scope.js';
+
+const POD_TAG = 'pod_name';
 
 /** `cluster_name:a`, sorted as asked. Empty for a series over everything. */
 export interface Series {
@@ -20,20 +23,26 @@ export interface EvaluateOptions extends MeasureOptions {
   readonly clusters: readonly { readonly cluster: SimulatedCluster; readonly tags: Tags }[];
 }
 
+/** A query of a request, and what it gave. */
+export interface Query {
+  readonly selector: Selector;
+  readonly series: readonly Series[];
+}
+
 /** @param names queries of the request, by name */
 export function evaluate(
   expression: Expression,
   range: Range,
   options: EvaluateOptions,
-  names: ReadonlyMap<string, Expression> = new Map(),
-): Series[] {
+  names: ReadonlyMap<string, Query> = new Map(),
+): readonly Series[] {
   switch (expression.kind) {
     case 'selector':
       return select(expression, range, options);
     case 'name': {
       const query = names.get(expression.name);
       if (query === undefined) throw new Error(`formula refers to unknown query '${expression.name}'`);
-      return evaluate(query, range, options);
+      return query.series;
     }
     case 'number':
       return [{ group: ['*'], points: new Map([[Number.NaN, expression.value]]) }];
@@ -53,11 +62,11 @@ function defaultZero(
   of: Expression,
   range: Range,
   options: EvaluateOptions,
-  names: ReadonlyMap<string, Expression>,
-): Series[] {
+  names: ReadonlyMap<string, Query>,
+): readonly Series[] {
   const found = evaluate(of, range, options, names);
-  const inner = of.kind === 'name' ? names.get(of.name)! : of;
-  if (found.length > 0 || selectorsOf(inner).some((selector) => selector.by.length > 0)) {
+  const inner = selectorsOf(of.kind === 'name' ? names.get(of.name)!.selector : of);
+  if (found.length > 0 || inner.some((selector) => selector.by.length > 0)) {
     return found.map(({ group, points }) => ({
       group,
       points: new Map([...points].map(([time, value]) => [time, value ?? 0])),
@@ -71,6 +80,7 @@ function defaultZero(
 
 function select(selector: Selector, range: Range, options: EvaluateOptions): Series[] {
   const groups = new Map<string, { group: string[]; members: Points[] }>();
+  const pods = selector.by.includes(POD_TAG) ? PODS : [undefined];
   const each = metricsOf(selector.metric).flatMap((metric) =>
     options.clusters.map(({ cluster, tags }) => ({
       metric,
@@ -82,13 +92,16 @@ function select(selector: Selector, range: Range, options: EvaluateOptions): Ser
   );
   for (const { metric, cluster, tags } of each) {
     if (!selector.scope(tags)) continue;
-    const group = selector.by.map((key) => `${key}:${tags.get(key.toLowerCase())?.[0] ?? 'n/a'}`);
-    const points = measure(metric, cluster, range, options);
-    if (points === undefined) continue;
-    const key = group.join();
-    const entry = groups.get(key) ?? { group, members: [] };
-    entry.members.push(points);
-    groups.set(key, entry);
+    for (const pod of pods) {
+      const points = measure(metric, cluster, range, options, pod);
+      if (points === undefined) continue;
+      const group = selector.by.map(
+        (key) => `${key}:${key === POD_TAG ? pod : (tags.get(key.toLowerCase())?.[0] ?? 'n/a')}`,
+      );
+      const entry = groups.get(group.join()) ?? { group, members: [] };
+      entry.members.push(points);
+      groups.set(group.join(), entry);
+    }
   }
   return [...groups.values()].map(({ group, members }) => ({
     group,
@@ -109,8 +122,13 @@ function aggregate(aggregator: Aggregator, members: readonly Points[]): Points {
   );
 }
 
+/** `p95`: the nearest rank, of the minutes that stand in for the distribution. */
 export function reduce(aggregator: string, values: readonly number[]): number | null {
   if (values.length === 0) return null;
+  if (/^p\d+$/.test(aggregator)) {
+    const sorted = values.toSorted((a, b) => a - b);
+    return sorted[Math.ceil((Number(aggregator.slice(1)) / 100) * sorted.length) - 1]!;
+  }
   const sum = values.reduce((total, value) => total + value, 0);
   switch (aggregator) {
     case 'sum':
@@ -121,6 +139,10 @@ export function reduce(aggregator: string, values: readonly number[]): number | 
       return values.reduce((a, b) => Math.max(a, b));
     case 'last':
       return values.at(-1)!;
+    case 'l2norm':
+      return Math.hypot(...values);
+    case 'area':
+      return 60 * sum;
     default:
       return sum / values.length;
   }

@@ -1,6 +1,7 @@
 import { parseScope, type Scope } from './scope.js';
 
-export type Aggregator = 'avg' | 'sum' | 'min' | 'max';
+/** `p95`: of a distribution. */
+export type Aggregator = 'avg' | 'sum' | 'min' | 'max' | `p${number}`;
 
 /** `avg:metric{scope} by {tags}.as_count()` */
 export interface Selector {
@@ -65,7 +66,7 @@ export function parseExpression(text: string): Expression {
     const number = take(/^\d+(\.\d+)?(e[+-]?\d+)?/i);
     if (number !== undefined) return { kind: 'number', value: Number(number[0]) };
     const selector = take(
-      /^(avg|sum|min|max):([\w.%-]+)\s*\{([^}]*)\}(?:\s*by\s*\{([^}]*)\})?((?:\.\w+\([^)]*\))*)/i,
+      /^(avg|sum|min|max|p\d\d):([\w.%-]+)\s*\{([^}]*)\}(?:\s*by\s*\{([^}]*)\})?((?:\.\w+\([^)]*\))*)/i,
     );
     if (selector !== undefined) {
       const [, aggregator = 'avg', metric = '', scope = '', by = ''] = selector;

@@ -17,15 +17,30 @@ export interface DatadogFaults {
 export interface DatadogRule extends Span {
   /**
    * `empty`: no series. `nulls`: points without a value. `nan`: NaN. `stale`: nothing from the last 15 minutes.
-   * `gaps`: every third point is missing. `status`: answered with `code`. `error`: 200 with status "error".
+   * `gaps`: every third point is missing. `wide`: points of five minutes. `short`: the last number of each series is
+   * cut off. `status`: answered with `code`. `error`: 200 with status "error". `partial`: with errors beside the data,
+   * and `cluster` (or every one) is missing. `warning`: with errors beside the data.
    */
-  readonly kind: 'empty' | 'nulls' | 'nan' | 'stale' | 'gaps' | 'status' | 'error';
+  readonly kind:
+    | 'empty'
+    | 'nulls'
+    | 'nan'
+    | 'stale'
+    | 'gaps'
+    | 'wide'
+    | 'short'
+    | 'status'
+    | 'error'
+    | 'partial'
+    | 'warning';
   readonly code?: number;
   /** Seconds in `x-ratelimit-reset`, with code 429. */
   readonly reset?: number;
   readonly metric?: MetricName;
   /** cluster_id */
   readonly cluster?: string;
+  /** Only this pod's series, where they are grouped by `pod_name`. */
+  readonly pod?: string;
   /** Only requests whose path starts so. */
   readonly path?: string;
   /** Only the first n requests that it fits. */

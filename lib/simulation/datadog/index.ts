@@ -256,7 +256,7 @@ function withJson(call: Call, take: (body: unknown) => Answer): Answer {
 }
 
 function metricsIn(text: string): Set<MetricName> {
-  const named = [...text.matchAll(/(?:avg|sum|min|max):([\w.%-]+)/g)];
+  const named = [...text.matchAll(/(?:avg|sum|min|max|p\d\d):([\w.%-]+)/g)];
   return new Set(named.flatMap(([, name]) => metricsOf(name!).map((metric) => metric.name)));
 }
 

@@ -2,7 +2,7 @@ import type { SimulatedCluster } from '../clusters/cluster.js';
 import { type MetricName, within } from '../clusters/faults.js';
 import { fraction } from '../clusters/random.js';
 import type { Generator } from '../metrics/generator.js';
-import { minuteOf } from '../metrics/model.js';
+import { minuteOf, PODS } from '../metrics/model.js';
 import type { DatadogFaults, DatadogRule } from './faults.js';
 
 const MINUTE = 60_000;
@@ -70,12 +70,13 @@ export interface MeasureOptions {
   readonly now: number;
 }
 
-/** One cluster's series of a metric in buckets of `interval` ms; `undefined` when there is none. */
+/** A series of one cluster, or of one pod of it, in buckets of `interval` ms; `undefined` when there is none. */
 export function measure(
   metric: Metric,
   cluster: SimulatedCluster,
   range: { readonly from: number; readonly to: number; readonly interval: number },
   options: MeasureOptions,
+  pod?: string,
 ): Points | undefined {
   const { now, generator } = options;
   const id = cluster.cluster.cluster_id;
@@ -83,10 +84,11 @@ export function measure(
     (rule) =>
       (rule.metric ?? metric.name) === metric.name &&
       (rule.cluster ?? id) === id &&
+      (rule.pod ?? pod) === pod &&
       within(spanOf(rule), cluster.minutes(now)),
   );
   const has = (kind: DatadogRule['kind']) => rules.some((rule) => rule.kind === kind);
-  if (has('empty')) return undefined;
+  if (has('empty') || has('partial')) return undefined;
   const end = Math.min(range.to, has('stale') ? now - 15 * MINUTE : now);
   const small = generator.size(id) < 0.5;
   const points = new Map<number, number | null>();
@@ -102,7 +104,7 @@ export function measure(
       continue;
     if (has('nulls')) points.set(start, null);
     else if (has('nan')) points.set(start, Number.NaN);
-    else points.set(start, bucket(metric, cluster, start, range.interval, options));
+    else points.set(start, bucket(metric, cluster, start, range.interval, options, pod));
   }
   if (metric.sparse && [...points.values()].every((value) => value === 0)) return undefined;
   return points;
@@ -115,16 +117,17 @@ function bucket(
   start: number,
   interval: number,
   options: MeasureOptions,
+  pod: string | undefined,
 ): number {
   let sum = 0;
   let minutes = 0;
   for (let time = start; time < start + interval && time < options.now; time += MINUTE) {
     const passed = Math.min(1, (options.now - time) / MINUTE);
-    const value = metric.constant ?? minuteOf(metric.name, cluster, time, options.generator);
+    const value = metric.constant ?? minuteOf(metric.name, cluster, time, options.generator, pod);
     sum += value * (metric.count ? passed : 1);
     minutes += 1;
   }
-  if (metric.count) return Math.round(sum);
+  if (metric.count) return Math.round(pod === undefined ? sum : sum / PODS.length);
   return sum / Math.max(1, minutes);
 }
 

@@ -1,10 +1,14 @@
 import { type Answer, badRequest } from './answers.js';
 import { type EvaluateOptions, evaluate, type Range, reduce, type Series } from './evaluate.js';
-import { type Expression, parseExpression } from './expression.js';
+import { parseExpression, type Selector } from './expression.js';
+import type { DatadogRule } from './faults.js';
 
 const MINUTE = 60_000;
 /** Most points of a series; wider buckets beyond. */
 const MOST = 1500;
+const WIDE = 5 * MINUTE;
+const PARTIAL = 'one of 3 shards did not answer';
+const NO_FUNCTIONS = 'Functions are not supported in metrics data source field. Use the formulas payload.';
 
 type Options = EvaluateOptions;
 
@@ -13,7 +17,8 @@ export function queryV1(query: URLSearchParams, options: Options): Answer {
   const [from, to] = [Number(query.get('from')), Number(query.get('to'))];
   const text = query.get('query') ?? '';
   if (!(from > 0 && to > from)) return badRequest('API input validation failed: from must be before to');
-  const range = rangeOf(from * 1000, to * 1000);
+  const has = hasKind(options);
+  const range = rangeOf(from * 1000, to * 1000, has('wide') ? WIDE : stepOfV1((to - from) * 1000));
   const head = {
     status: 'ok',
     resp_version: 1,
@@ -24,7 +29,7 @@ export function queryV1(query: URLSearchParams, options: Options): Answer {
     message: '',
     group_by: [] as string[],
   };
-  let series: Series[];
+  let series: readonly Series[];
   try {
     series = text.split(/,(?![^{]*\})/).flatMap((part) => evaluate(parseExpression(part), range, options));
   } catch (error) {
@@ -51,9 +56,13 @@ export function queryV1(query: URLSearchParams, options: Options): Answer {
     aggr: null,
     query_index: index,
     unit: null,
-    pointlist: [...points].map(([time, value]) => [time, number(value)]),
+    pointlist: [...points].map(([time, value], at) =>
+      has('short') && at === points.size - 1 ? [time] : [time, number(value)],
+    ),
   }));
-  return { body: { ...head, series: rendered } };
+  return {
+    body: { ...head, ...(has('partial') || has('warning') ? { error: PARTIAL } : {}), series: rendered },
+  };
 }
 
 interface V2Query {
@@ -62,45 +71,67 @@ interface V2Query {
   readonly aggregator?: string;
 }
 
+interface Formula {
+  readonly formula: string;
+  readonly limit?: { readonly count: number; readonly order?: 'asc' | 'desc' };
+}
+
 interface V2Request {
   readonly type: string;
   readonly from: number;
   readonly to: number;
   readonly interval?: number;
   readonly queries: readonly V2Query[];
-  readonly formulas: readonly string[];
-  readonly parsed: ReadonlyMap<string, Expression>;
+  readonly formulas: readonly Formula[];
+  readonly parsed: ReadonlyMap<string, Selector>;
 }
 
 /** POST /api/v2/query/timeseries; `times` has what was found, and only that. */
 export function queryTimeseries(body: string, options: Options): Answer {
   const request = readRequest(body, 'timeseries_request');
   if ('error' in request) return badRequest(request.error);
-  const range = rangeOf(request.from, request.to, request.interval);
-  const found = formulasOf(request, range, options);
+  const has = hasKind(options);
+  const range = rangeOf(request.from, request.to, has('wide') ? WIDE : request.interval);
+  const found = formulasOf(request, { range, moment: range }, options, (series) => series);
   if ('error' in found) return badRequest(found.error);
   const all = found.flatMap((series, index) => series.map((entry) => ({ ...entry, index })));
   const times = [...new Set(all.flatMap(({ points }) => [...points.keys()]))].sort((a, b) => a - b);
+  const rows = all.map(({ points }) => times.map((time) => number(points.get(time) ?? null)));
   const attributes = {
     series: all.map(({ group, index }) => ({ group_tags: group, query_index: index, unit: null })),
     times,
-    values: all.map(({ points }) => times.map((time) => number(points.get(time) ?? null))),
+    values: has('short') ? rows.map((row) => row.slice(0, -1)) : rows,
   };
   return {
     contentType: 'application/vnd.api+json',
-    body: { data: { id: '0', type: 'timeseries_response', attributes } },
+    body: { data: { id: '0', type: 'timeseries_response', attributes }, ...errorsBeside(options) },
   };
 }
 
-/** POST /api/v2/query/scalar: parallel columns; without data they are there, and empty. */
+/**
+ * POST /api/v2/query/scalar: parallel columns; without data they are there, and empty. Each query is aggregated, and
+ * the formula is of those numbers: so Argo Rollouts' documentation reads its own example of it.
+ */
 export function queryScalar(body: string, options: Options): Answer {
   const request = readRequest(body, 'scalar_request');
   if ('error' in request) return badRequest(request.error);
-  const found = formulasOf(request, rangeOf(request.from, request.to), options);
+  const range = rangeOf(request.from, request.to);
+  // A number has one time: the window's beginning.
+  const moment = { from: range.from, to: range.from + 1, interval: 1 };
+  const found = formulasOf(request, { range, moment }, options, (series, { aggregator = 'avg' }, selector) =>
+    series.map(({ group, points }) => {
+      const values = [...points.values()].filter((value) => value !== null);
+      const by = aggregator === 'percentile' ? selector.aggregator : aggregator;
+      return { group, points: new Map([[range.from, reduce(by, values)]]) };
+    }),
+  );
   if ('error' in found) return badRequest(found.error);
-  const groups = [...new Map(found.flat().map(({ group }) => [group.join(), group])).values()];
+  const groups = limited(
+    [...new Map(found.flat().map(({ group }) => [group.join(), group])).values()],
+    found[0]!,
+    request.formulas[0]!,
+  );
   const keys = groups[0]?.map((tag) => tag.split(':')[0]!) ?? [];
-  const aggregator = request.queries[0]?.aggregator ?? 'avg';
   const columns = [
     ...keys.map((name, index) => ({
       type: 'group',
@@ -108,29 +139,67 @@ export function queryScalar(body: string, options: Options): Answer {
       values: groups.map((group) => [group[index]!.slice(name.length + 1)]),
     })),
     ...found.map((series, index) => {
-      const byGroup = new Map(series.map(({ group, points }) => [group.join(), points]));
-      const values = groups.map((group) => {
-        const points = [...(byGroup.get(group.join())?.values() ?? [])].filter(
-          (value): value is number => value !== null,
-        );
-        return number(reduce(aggregator, points));
-      });
-      return { type: 'number', name: request.formulas[index], values, meta: { unit: null } };
+      const byGroup = new Map(series.map((one) => [one.group.join(), one]));
+      const values = groups.map((group) => number(firstOf(byGroup.get(group.join())) ?? null));
+      return {
+        type: 'number',
+        name: request.formulas[index]!.formula,
+        values: hasKind(options)('short') ? values.slice(0, -1) : values,
+        meta: { unit: null },
+      };
     }),
   ];
-  return { body: { data: { id: '0', type: 'scalar_response', attributes: { columns } } } };
+  const attributes = { columns };
+  return { body: { data: { id: '0', type: 'scalar_response', attributes }, ...errorsBeside(options) } };
 }
 
+function firstOf(series: Series | undefined): number | null | undefined {
+  return series?.points.values().next().value;
+}
+
+/** A formula's limit cuts groups off without a word. */
+function limited<T extends readonly string[]>(
+  groups: T[],
+  series: readonly Series[],
+  { limit }: Formula,
+): T[] {
+  if (limit === undefined) return groups;
+  const sign = limit.order === 'asc' ? 1 : -1;
+  const size = (group: T) => firstOf(series.find((one) => one.group.join() === group.join())) ?? 0;
+  return groups.toSorted((a, b) => sign * (size(a) - size(b))).slice(0, limit.count);
+}
+
+/**
+ * @param moment the times that formulas are calculated for
+ * @param shape what is made of each query before that
+ */
 function formulasOf(
-  { formulas, parsed }: V2Request,
-  range: Range,
+  { formulas, parsed, queries }: V2Request,
+  { range, moment }: { range: Range; moment: Range },
   options: Options,
-): Series[][] | { error: string } {
+  shape: (series: readonly Series[], query: V2Query, selector: Selector) => readonly Series[],
+): (readonly Series[])[] | { error: string } {
   try {
-    return formulas.map((formula) => evaluate(parseExpression(formula), range, options, parsed));
+    const names = new Map(
+      queries.map((query) => {
+        const selector = parsed.get(query.name)!;
+        const series = shape(evaluate(selector, range, options), query, selector);
+        return [query.name, { selector, series }] as const;
+      }),
+    );
+    return formulas.map(({ formula }) => evaluate(parseExpression(formula), moment, options, names));
   } catch (error) {
     return { error: `Query parsing error: ${(error as Error).message}` };
   }
+}
+
+function hasKind({ rules }: Options): (kind: DatadogRule['kind']) => boolean {
+  return (kind) => rules.some((rule) => rule.kind === kind);
+}
+
+function errorsBeside(options: Options): { errors?: string } {
+  const has = hasKind(options);
+  return has('partial') || has('warning') ? { errors: PARTIAL } : {};
 }
 
 function readRequest(body: string, type: string): V2Request | { error: string } {
@@ -145,10 +214,13 @@ function readRequest(body: string, type: string): V2Request | { error: string } 
     if (!Array.isArray(queries) || queries.length === 0)
       return { error: 'API input validation failed: queries is required' };
     const named = queries.map((query: V2Query, index) => ({ ...query, name: query.name ?? `query${index}` }));
-    const parsed = new Map(named.map(({ name, query }) => [name, parseExpression(query)]));
-    const wanted =
-      (formulas as { formula: string }[] | undefined)?.map((entry) => entry.formula) ??
-      named.map(({ name }) => name);
+    const parsed = new Map<string, Selector>();
+    for (const { name, query } of named) {
+      const expression = parseExpression(query);
+      if (expression.kind !== 'selector') return { error: NO_FUNCTIONS };
+      parsed.set(name, expression);
+    }
+    const wanted = (formulas as Formula[] | undefined) ?? named.map(({ name }) => ({ formula: name }));
     return {
       type,
       from,
@@ -161,6 +233,11 @@ function readRequest(body: string, type: string): V2Request | { error: string } 
   } catch (error) {
     return { error: `Query parsing error: ${(error as Error).message}` };
   }
+}
+
+/** v1 chooses: minutes for up to four hours, five for up to a day (Datadog's documentation, Rollup). */
+function stepOfV1(length: number): number {
+  return length <= 240 * MINUTE ? MINUTE : length <= 1440 * MINUTE ? 5 * MINUTE : 60 * MINUTE;
 }
 
 /** The asked interval is a hint: whole minutes, and no more points than a graph has. */

@@ -3,12 +3,20 @@ import { type ClusterFaults, holdsFor, type MetricName, within } from '../cluste
 import type { MeshState } from '../clusters/istio.js';
 import type { Generator } from './generator.js';
 
-/** What the cluster really has in the minute that begins at `time`: its healthy value, changed by what runs there. */
+/** Pods that a cluster's metrics are of, where somebody asks for each: its values are their mean, its counts their sum. */
+export const PODS = ['web-0', 'web-1', 'web-2'];
+
+/**
+ * What the cluster really has in the minute that begins at `time`: its healthy value, changed by what runs there.
+ *
+ * @param pod what this pod has, were all of the cluster like it
+ */
 export function minuteOf(
   name: MetricName,
   cluster: SimulatedCluster,
   time: number,
   generator: Generator,
+  pod?: string,
 ): number {
   const id = cluster.cluster.cluster_id;
   const healthy = generator.value(name, id, time);
@@ -19,10 +27,17 @@ export function minuteOf(
   let value = healthy;
   for (const regression of faults.regressions) {
     if (regression.metric !== name) continue;
-    const share = affected(regression, mesh, cluster.firstVersion());
+    const share = affected(regression, mesh, cluster.firstVersion()) * shareOf(regression.pod, pod);
     value = value * (1 + ((regression.factor ?? 1) - 1) * share) + (regression.add ?? 0) * share;
   }
   return name === 'error_rate' ? generator.errors(id, time, value) : value;
+}
+
+/** How much of one pod's regression is felt in a pod, or in all of them. */
+function shareOf(hit: string | undefined, pod: string | undefined): number {
+  if (hit === undefined) return 1;
+  if (pod === undefined) return 1 / PODS.length;
+  return hit === pod ? 1 : 0;
 }
 
 /** How much of a regression is felt: at four fifths of the proxies all of it. Some are never restarted. */

@@ -2,7 +2,7 @@ import type { SimulatedCluster } from '../clusters/cluster.js';
 import type { MetricName } from '../clusters/faults.js';
 import { pick } from '../clusters/random.js';
 import type { Generator } from '../metrics/generator.js';
-import { minuteOf } from '../metrics/model.js';
+import { minuteOf, PODS } from '../metrics/model.js';
 import type { Labels } from './promql/vectors.js';
 
 const MINUTE = 60_000;
@@ -23,7 +23,7 @@ export interface Exposed {
   at(time: number): number;
 }
 
-type Minute = (metric: MetricName, time: number) => number;
+type Minute = (metric: MetricName, time: number, pod?: string) => number;
 
 /** The label that tells clusters apart, as a scrape configuration or external labels would set it. */
 export function clusterLabelOf({ cluster }: SimulatedCluster): string {
@@ -37,7 +37,7 @@ export function scrapeOffset({ cluster }: SimulatedCluster): number {
 
 /** Everything that one cluster's proxies, kubelets and istiod expose; made of the same world as Datadog's metrics. */
 export function expose(cluster: SimulatedCluster, generator: Generator): Exposed[] {
-  const minute: Minute = (metric, time) => minuteOf(metric, cluster, time, generator);
+  const minute: Minute = (metric, time, pod) => minuteOf(metric, cluster, time, generator, pod);
   const label = clusterLabelOf(cluster);
   const one = (
     name: string,
@@ -79,8 +79,10 @@ export function expose(cluster: SimulatedCluster, generator: Generator): Exposed
       ['proxy_cpu'],
       (time) => 60 * minute('proxy_cpu', time),
     ),
-    one('container_memory_working_set_bytes', proxy, ['proxy_memory'], (time) =>
-      Math.round(minute('proxy_memory', floorTo(time, MINUTE))),
+    ...PODS.map((pod) =>
+      one('container_memory_working_set_bytes', { ...proxy, pod }, ['proxy_memory'], (time) =>
+        Math.round(minute('proxy_memory', floorTo(time, MINUTE), pod) / PODS.length),
+      ),
     ),
     one('pilot_xds', istiod, [], () => 40),
     counter('pilot_total_xds_internal_errors', istiod, ['xds_push_errors'], (time) =>

@@ -68,9 +68,9 @@ describe('the Datadog face', () => {
     const { series, world } = await start();
     world.go(30);
     const rejects = 'sum:istio.pilot.total_xds_rejects.count{cluster_name:alpha}';
-    const alone = await series(`default_zero(${rejects}.as_count())`, 5);
+    const alone = await series(`${rejects}.as_count()`, 5, 'default_zero(a)');
     expect(alone.body.data.attributes.values).toEqual([[0, 0, 0, 0, 0]]);
-    const grouped = await series(`default_zero(${rejects} by {cluster_name}.as_count())`, 5);
+    const grouped = await series(`${rejects} by {cluster_name}.as_count()`, 5, 'default_zero(a)');
     expect(grouped.body.data.attributes.values).toEqual([]);
   });
 
@@ -176,6 +176,97 @@ describe('the Datadog face', () => {
     expect(number.values).toHaveLength(2);
     const empty = (await scalar('avg:nobody.sends.this{*} by {cluster_name}')).body.data.attributes.columns;
     expect(empty).toEqual([{ type: 'number', name: 'a', values: [], meta: { unit: null } }]);
+  });
+
+  it('aggregates each query of a scalar, then calculates, and cuts groups off at a limit', async () => {
+    const { ask } = await start();
+    const scalar = async (formula: object, aggregator: string) => {
+      const sum = (name: string, metric: string) => ({
+        name,
+        query: `sum:trace.http.request.${metric}{*} by {cluster_name}.as_count()`,
+        aggregator,
+      });
+      const attributes = {
+        from: BEGINNING - 10 * MINUTE,
+        to: BEGINNING,
+        formulas: [formula],
+        queries: [
+          sum('a', 'hits'),
+          sum('b', 'hits'),
+          { name: 'none', query: 'sum:nobody.sends{*}', aggregator },
+        ],
+      };
+      const { body } = await ask('/api/v2/query/scalar', { data: { type: 'scalar_request', attributes } });
+      return body.data.attributes.columns as { values: unknown[] }[];
+    };
+    // Ten minutes' sum over ten minutes' sum, not ten ratios.
+    expect((await scalar({ formula: 'a / b' }, 'sum')).at(-1)!.values).toEqual([1, 1]);
+    expect((await scalar({ formula: 'default_zero(none) + 1' }, 'sum')).at(-1)!.values).toEqual([1]);
+    const all = (await scalar({ formula: 'a' }, 'sum')).at(-1)!.values as number[];
+    const area = (await scalar({ formula: 'a' }, 'area')).at(-1)!.values as number[];
+    expect(area.map((value, index) => value / all[index]!)).toEqual([60, 60]);
+    const [group, number] = await scalar({ formula: 'a', limit: { count: 1, order: 'desc' } }, 'sum');
+    expect([group!.values.length, number!.values]).toEqual([1, [Math.max(...all)]]);
+  });
+
+  it('has a series of each pod, of which their cluster is the mean or the sum', async () => {
+    const { world, series } = await start({
+      clusters: {
+        alpha: { regressions: [{ metric: 'requests', factor: 4, pod: 'web-1', version: '1.29' }] },
+      },
+    });
+    world.go(10);
+    const hits = async (by: string) =>
+      (await series(`sum:trace.http.request.hits{cluster_name:alpha}${by}.as_count()`, 5)).body.data
+        .attributes;
+    const pods = await hits(' by {cluster_name,pod_name}');
+    expect(pods.series.map((one: { group_tags: string[] }) => one.group_tags[1])).toEqual([
+      'pod_name:web-0',
+      'pod_name:web-1',
+      'pod_name:web-2',
+    ]);
+    const [each, all] = [pods.values as number[][], (await hits('')).values[0] as number[]];
+    for (const [at, value] of all.entries()) {
+      expect(Math.abs(value - each.reduce((total, row) => total + row[at]!, 0))).toBeLessThan(4);
+      expect(each[1]![at]! / each[0]![at]!).toBeCloseTo(4, 2);
+    }
+  });
+
+  it('takes functions and arithmetic in a formula alone', async () => {
+    const { series } = await start();
+    for (const query of [`default_zero(${P99}{*})`, `${P99}{*} * 2`]) {
+      const { status, body } = await series(query);
+      expect([status, body.errors]).toEqual([
+        400,
+        ['Functions are not supported in metrics data source field. Use the formulas payload.'],
+      ]);
+    }
+  });
+
+  it.each([
+    ['warning', 2, 60, 30],
+    ['partial', 1, 60, 30],
+    ['wide', 2, 300, 6],
+    ['short', 2, 60, 29],
+  ] as const)('has the fault "%s" of an answer', async (kind, count, apart, values) => {
+    const { series, ask } = await start({
+      datadog: { rules: [{ kind, ...(kind === 'partial' ? { cluster: 'alpha' } : {}) }] },
+    });
+    const { body } = await series(`${P99}{*} by {cluster_name}`);
+    const { attributes } = body.data;
+    expect(attributes.series).toHaveLength(count);
+    expect((attributes.times[1] - attributes.times[0]) / 1000).toBe(apart);
+    expect(attributes.values[0]).toHaveLength(values);
+    expect(body.errors !== undefined).toBe(kind === 'warning' || kind === 'partial');
+    const v1 = (
+      await ask(
+        `/api/v1/query?from=${BEGINNING / 1000 - 1800}&to=${BEGINNING / 1000}&query=${encodeURIComponent(`${P99}{*} by {cluster_name}`)}`,
+      )
+    ).body;
+    expect(v1.series).toHaveLength(count);
+    expect(v1.series[0].interval).toBe(apart);
+    expect(v1.series[0].pointlist.at(-1)).toHaveLength(kind === 'short' ? 1 : 2);
+    expect(v1.error !== undefined).toBe(kind === 'warning' || kind === 'partial');
   });
 
   it('refuses wrong types, unreadable queries and wrong keys', async () => {

@@ -37,6 +37,15 @@ export function call(
       if (!isScalar(value)) throw new QueryTextError('expected type scalar in call to function "vector"');
       return [{ labels: {}, values: value.scalar }];
     }
+    case 'scalar': {
+      const vectors = vectorOf(evaluated(0), name);
+      return {
+        scalar: context.steps.map((_, step) => {
+          const values = vectors.flatMap(({ values }) => values[step] ?? []);
+          return values.length === 1 ? values[0]! : Number.NaN;
+        }),
+      };
+    }
     case 'abs':
       return mapped(vectorOf(evaluated(0), name), Math.abs);
     case 'time':
