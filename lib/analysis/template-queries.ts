@@ -1,6 +1,10 @@
+import { isPlainQuery } from '../config/query-scope.js';
 import type { AnalysisMetric } from './template.js';
 
-/** What is wrong with the query itself: names of nothing, and zeros that are made of silence. */
+/**
+ * What is wrong with the query itself: names of nothing, zeros that are made of silence, and what Datadog's v2 answers
+ * with 400, "Functions are not supported in metrics data source field".
+ */
 export function queryFindings({ provider: { prometheus, datadog } }: AnalysisMetric): string[] {
   const findings: string[] = [];
   if (prometheus && takesSilenceForNumber(prometheus.query)) {
@@ -11,6 +15,11 @@ export function queryFindings({ provider: { prometheus, datadog } }: AnalysisMet
   if (!datadog) return findings;
   const queries = datadog.queries ?? { query: datadog.query ?? '' };
   const formula = datadog.formula ?? Object.keys(queries)[0] ?? '';
+  if (datadog.apiVersion === 'v2')
+    for (const query of Object.values(queries).filter((one) => !isPlainQuery(one)))
+      findings.push(
+        `Datadog's v2 takes functions and arithmetic in "formula" alone: ${query.trim().slice(0, 80)}`,
+      );
   const named = namesIn(formula);
   for (const name of named) {
     if (queries[name] === undefined) findings.push(`the formula names query ${name}, which is not there`);

@@ -57,6 +57,22 @@ describe('checkTemplates', () => {
     expect(messages(template('t', condition)).join('\n')).toContain(`t.yaml: t: metric m: ${message}`);
   });
 
+  it('finds functions and arithmetic where Datadog refuses them', () => {
+    const asked = (provider: string) => ({
+      path: 'd.yaml',
+      text: template('d', 'successCondition: "result < 1"').text.replace(
+        /web: .*}}/,
+        `datadog: {${provider}}}}`,
+      ),
+    });
+    expect(messages(asked("apiVersion: v2, query: 'sum:a{*} / sum:b{*}'"))).toEqual([
+      'd.yaml: d: metric m: Datadog\'s v2 takes functions and arithmetic in "formula" alone: sum:a{*} / sum:b{*}',
+    ]);
+    expect(messages(asked("apiVersion: v2, queries: {a: 'abs(sum:a{*})'}, formula: a"))).toHaveLength(1);
+    expect(messages(asked("query: 'sum:a{*} / sum:b{*}'"))).toEqual([]);
+    expect(messages(asked("apiVersion: v2, queries: {a: 'sum:a{*}'}, formula: abs(a)"))).toEqual([]);
+  });
+
   it('finds limits that let everything fail, and templates that do not parse', () => {
     expect(messages(template('t', 'failureLimit: 5, successCondition: "result < 1"'))[0]).toContain(
       'failureLimit 5 allows all',
@@ -187,7 +203,7 @@ patches:
     ['default_zero', "{datadog: {query: 'default_zero(sum:a{c:x}.as_count())'}}"],
     [
       'default_zero in a formula',
-      "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x}', b: 'default_zero(sum:b{c:x})'}, formula: default_zero(a) + b}}",
+      "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x}', b: 'sum:b{c:x}'}, formula: default_zero(a) + default_zero(b)}}",
     ],
   ])('finds a query that takes silence for zero: %s', (_, provider) => {
     expect(asks(provider)).toEqual([expect.stringContaining('t: metric m: passes without data: ')]);
@@ -197,7 +213,7 @@ patches:
     `{prometheus: {query: 'sum(a{c="x"}) or 0 * sum(up{c="x"})'}}`,
     `{prometheus: {query: '(sum(a{c="x"}) or vector(0)) / sum(b{c="x"})'}}`,
     "{datadog: {query: 'default_zero(sum:a{c:x}.as_count()) / sum:b{c:x}.as_count()'}}",
-    "{datadog: {apiVersion: v2, queries: {a: 'default_zero(sum:a{c:x})', b: 'sum:b{c:x}'}, formula: 'a + 0 * b'}}",
+    "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x}', b: 'sum:b{c:x}'}, formula: 'default_zero(a) + 0 * b'}}",
     "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x} by {pod}'}, formula: \"top(a, 100, 'sum', 'desc')\"}}",
   ])('finds nothing in one that does not: %s', (provider) => expect(asks(provider)).toEqual([]));
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { unscopedSelectors } from '../../lib/config/query-scope.js';
+import { groupingsOf, isPlainQuery, unscopedSelectors } from '../../lib/config/query-scope.js';
 
 describe('unscopedSelectors', () => {
   it.each([
@@ -25,5 +25,26 @@ describe('unscopedSelectors', () => {
     ['nothing at all', 'a + b', 'a + b'],
   ])('names the part that is scoped by %s', (_name, query, part) => {
     expect(unscopedSelectors(query)).toEqual([part]);
+  });
+});
+
+describe('the parts of a query', () => {
+  it('have their groupings, without the tag that tells clusters apart', () => {
+    expect(
+      groupingsOf(
+        'sum:a{cluster:{cluster}, x:1} by {pod,cluster, az}.as_count() / sum:b{kube_cluster:{cluster}}',
+      ),
+    ).toEqual([['az', 'pod'], []]);
+  });
+
+  it.each([
+    ['sum:a.b{x:{environment}, !y:1} by {pod}.as_count().rollup(sum, 60)', true],
+    ['p99:a{kube_cluster_name:{cluster_name},z IN (1,2)}', true],
+    ['abs(sum:a{*})', false],
+    ['sum:a{*} * 100', false],
+    ['sum:a{*}, sum:b{*}', false],
+    ['(sum:a{*})', false],
+  ])('%s is one selector: %s', (query, plain) => {
+    expect(isPlainQuery(query)).toBe(plain);
   });
 });
