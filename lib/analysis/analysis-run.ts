@@ -8,6 +8,8 @@ export interface Measurement {
   readonly at: number;
   /** Prometheus: a list of numbers (vector) or a number; Datadog: a number, or a list when grouped. */
   readonly result?: unknown;
+  /** Of a list: what each of its values is about. */
+  readonly groups?: readonly string[];
   /** The provider did not answer. */
   readonly error?: string;
   /** It answered in part. */

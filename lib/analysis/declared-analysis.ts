@@ -1,12 +1,27 @@
 import type { AnalysisCheck, DeclaredCheck } from '../config/checks-schema.js';
-import { unscopedPromql } from '../config/promql-scope.js';
-import { unscopedSelectors } from '../config/query-scope.js';
-import { UsageError } from '../domain/errors.js';
-import type { Measurement } from './analysis-run.js';
-import { isUsable, type Series } from './series.js';
+import { isScalarPromql, unscopedPromql } from '../config/promql-scope.js';
+import { groupingsOf, isPlainQuery, unscopedSelectors } from '../config/query-scope.js';
+import { messageOf, UsageError } from '../domain/errors.js';
+import { parseTime } from './expression/evaluate.js';
 import { type AnalysisMetric, durationMs, loadTemplates, resolveTemplate } from './template.js';
+import { takesSilenceForHealth } from './template-queries.js';
 
 type Provider = 'datadog' | 'prometheus';
+
+/** How the provider's series become one result of a template's metric. */
+export type ResultForm =
+  /** Prometheus: every series' value at the newest time, a list; of a query that gives a number, that number. */
+  | { readonly kind: 'vector'; readonly scalar?: boolean }
+  /** Prometheus' rangeQuery: the values of every series from `startMs` to `endMs` before now, a list. */
+  | { readonly kind: 'range'; readonly startMs: number; readonly endMs: number; readonly stepMs: number }
+  /** Datadog: each series' points over the look back made a number; a list where they are grouped. */
+  | {
+      readonly kind: 'points';
+      readonly reduce: (values: readonly number[]) => number;
+      readonly api?: 'v1';
+    }
+  /** Datadog: the same by its own aggregator, whose windows are asked for one by one. */
+  | { readonly kind: 'windows'; readonly aggregator: string };
 
 /** One metric of a template, as GUARD asks for it: of all clusters at once, minute by minute. */
 export interface AskedMetric {
@@ -14,8 +29,7 @@ export interface AskedMetric {
   readonly query: string;
   /** Milliseconds that one measurement looks back. */
   readonly lookbackMs: number;
-  /** Prometheus gives the newest value, in a list; Datadog a number made of the whole look back. */
-  readonly aggregate?: (values: readonly number[]) => number;
+  readonly form: ResultForm;
 }
 
 /** `kind: analysis` of guard.yaml, ready to run. */
@@ -26,9 +40,12 @@ export interface DeclaredAnalysis {
 
 const MINUTE = 60_000;
 /** A value that is older says nothing about now. */
-const FRESH_MS = 3 * MINUTE;
+export const FRESH_MS = 3 * MINUTE;
+/** Each window is a request, at every step of the soak. */
+const MOST_WINDOWS = 30;
 
-const AGGREGATORS: Readonly<Record<string, (values: readonly number[]) => number>> = {
+/** What Datadog's aggregators make of the points of a window. A value that is no number makes the window none. */
+const REDUCERS: Readonly<Record<string, (values: readonly number[]) => number>> = {
   last: (values) => values.at(-1)!,
   avg: (values) => sum(values) / values.length,
   mean: (values) => sum(values) / values.length,
@@ -62,66 +79,101 @@ export function declaredAnalyses(checks: readonly DeclaredCheck[], provider: Pro
 
 function ask(metric: AnalysisMetric, provider: Provider, where: string): AskedMetric {
   const { prometheus, datadog } = metric.provider;
-  const text = provider === 'prometheus' ? prometheus?.query : datadog && datadogQuery(datadog);
-  if (text === undefined)
-    throw new UsageError(`${where}: it does not ask ${provider}, which is asked (metrics.provider)`);
-  if (prometheus?.rangeQuery)
-    throw new UsageError(`${where}: rangeQuery is not supported; write a range into the query, such as [5m]`);
-  const unscoped = provider === 'datadog' ? unscopedSelectors(text) : unscopedPromql(text);
-  if (unscoped[0] !== undefined)
-    throw new UsageError(
-      `${where}: '${unscoped[0]}' is not scoped by cluster, so it would measure other clusters too; give an argument the value '{cluster_name}'`,
-    );
-  if (!datadog || provider === 'prometheus') return { metric, query: text, lookbackMs: FRESH_MS };
-  const aggregate = AGGREGATORS[datadog.aggregator];
-  if (!aggregate)
-    throw new UsageError(
-      `${where}: aggregator ${datadog.aggregator} is not supported; use one of ${Object.keys(AGGREGATORS).join(', ')}`,
-    );
-  return { metric, query: text, lookbackMs: durationMs(datadog.interval, `${where}: interval`), aggregate };
+  const silent = takesSilenceForHealth(metric);
+  if (silent !== undefined) throw new UsageError(`${where}: ${silent}`);
+  if (provider === 'prometheus' && prometheus) {
+    const unscoped = unscopedPromql(prometheus.query)[0];
+    if (unscoped !== undefined) throw notScoped(unscoped, where);
+    const { rangeQuery } = prometheus;
+    if (!rangeQuery)
+      return {
+        metric,
+        query: prometheus.query,
+        lookbackMs: FRESH_MS,
+        form: { kind: 'vector', scalar: isScalarPromql(prometheus.query) },
+      };
+    const form = rangeOf(rangeQuery, `${where}: rangeQuery`);
+    return { metric, query: prometheus.query, lookbackMs: form.startMs + MINUTE, form };
+  }
+  if (provider === 'datadog' && datadog) {
+    const query = datadogQuery(datadog);
+    const unscoped = unscopedSelectors(query)[0];
+    if (unscoped !== undefined) throw notScoped(unscoped, where);
+    const lookbackMs = durationMs(datadog.interval, `${where}: interval`);
+    return { metric, query, lookbackMs, form: datadogForm(metric, datadog, query, where) };
+  }
+  throw new UsageError(`${where}: it does not ask ${provider}, which is asked (metrics.provider)`);
 }
 
-/** A formula's names become the queries that they stand for. */
-function datadogQuery({
-  query,
-  queries,
-  formula,
-}: NonNullable<AnalysisMetric['provider']['datadog']>): string | undefined {
-  if (!queries) return query;
-  const [only] = Object.values(queries);
-  if (!formula) return only;
-  return formula.replace(/[A-Za-z_]\w*/g, (name) =>
-    queries[name] === undefined ? name : `(${queries[name]})`,
+function notScoped(selector: string, where: string): UsageError {
+  return new UsageError(
+    `${where}: '${selector}' is not scoped by cluster, so it would measure other clusters too; give an argument the value '{cluster_name}'`,
   );
 }
 
-/**
- * What would have been measured of one cluster until `now`: the first time after the initial delay, but not before
- * the soak is a minute old, then at the metric's interval. A time without a value is an empty answer, not a zero.
- *
- * @param since epoch milliseconds, when the soak began
- */
-export function measurementsOf(
-  { metric, lookbackMs, aggregate }: AskedMetric,
-  series: Pick<Series, 'points' | 'warning'> | undefined,
-  since: number,
-  now: number,
-): Measurement[] {
-  const step = metric.intervalMs ?? MINUTE;
-  const most = metric.count ?? Number.POSITIVE_INFINITY;
-  const measurements: Measurement[] = [];
-  for (
-    let at = since + Math.max(metric.initialDelayMs, MINUTE);
-    at <= now && measurements.length < most;
-    at += step
-  ) {
-    const values = (series?.points ?? [])
-      .filter(({ t, value }) => t + MINUTE <= at && t >= at - lookbackMs && isUsable(value))
-      .map(({ value }) => value!);
-    const result = aggregate ? (values.length > 0 ? aggregate(values) : undefined) : values.slice(-1);
-    measurements.push({ at, result, ...(series?.warning ? { warning: series.warning } : {}) });
+type Range = NonNullable<NonNullable<AnalysisMetric['provider']['prometheus']>['rangeQuery']>;
+
+/** Start and end must be as far from now at any time: all of the soak is asked for at once. */
+function rangeOf({ start, end, step }: Range, where: string): ResultForm & { kind: 'range' } {
+  const before = (text: string, name: string) => {
+    try {
+      const timeAt = parseTime(text);
+      const [some, other] = [86_400_000, 1e12].map((at) => at - timeAt(at));
+      if (some === other) return some!;
+    } catch (error) {
+      throw new UsageError(`${where}.${name}: ${messageOf(error)}`);
+    }
+    throw new UsageError(
+      `${where}.${name}: "${text}" is not always as far from now; write now() - duration("5m")`,
+    );
+  };
+  const [startMs, endMs] = [before(start, 'start'), before(end, 'end')];
+  const stepMs = durationMs(step, `${where}.step`);
+  if (stepMs < MINUTE) throw new UsageError(`${where}.step: measured is minute by minute; write 1m or more`);
+  if (endMs < 0 || startMs <= endMs)
+    throw new UsageError(`${where}: start must be before end, and end not after now()`);
+  return { kind: 'range', startMs, endMs, stepMs };
+}
+
+type Datadog = NonNullable<AnalysisMetric['provider']['datadog']>;
+
+function datadogForm(
+  { count }: AnalysisMetric,
+  { apiVersion, aggregator = 'last' }: Datadog,
+  query: string,
+  where: string,
+): ResultForm {
+  const groupings = groupingsOf(query).map((tags) => tags.join());
+  const odd = groupings.find((one) => one !== groupings[0]);
+  if (odd !== undefined)
+    throw new UsageError(
+      `${where}: it is grouped by {${groupings[0]}} and by {${odd}}; group all its parts alike`,
+    );
+  if (apiVersion === 'v1') {
+    if (groupings[0])
+      throw new UsageError(
+        `${where}: of the series by {${groupings[0]}} Datadog's v1 would judge the first alone; write apiVersion: v2, which gives them all`,
+      );
+    return { kind: 'points', reduce: REDUCERS.last!, api: 'v1' };
   }
-  return measurements;
+  // Datadog aggregates each query, and then calculates: the errors of five minutes by their requests are not the sum
+  // of five error rates. What is last is last either way.
+  const calculated = aggregator !== 'last' && !isPlainQuery(query);
+  const reduce = calculated ? undefined : REDUCERS[aggregator];
+  if (reduce) return { kind: 'points', reduce };
+  if (count === undefined || count > MOST_WINDOWS)
+    throw new UsageError(
+      `${where}: aggregator ${aggregator}${calculated ? ' of a formula' : ''} is asked of Datadog window by window: give it a count of at most ${MOST_WINDOWS}`,
+    );
+  return { kind: 'windows', aggregator };
+}
+
+/** A formula's names become the queries that they stand for. */
+function datadogQuery({ query, queries, formula }: Datadog): string {
+  if (query !== undefined) return query;
+  const known = queries ?? {};
+  if (!formula) return Object.values(known)[0] ?? '';
+  return formula.replace(/[A-Za-z_]\w*/g, (name) => (known[name] === undefined ? name : `(${known[name]})`));
 }
 
 function sum(values: readonly number[]): number {

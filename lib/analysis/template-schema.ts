@@ -25,7 +25,8 @@ const datadog = z
     formula: z.string().optional(),
     aggregator: z
       .enum(['avg', 'min', 'max', 'sum', 'last', 'percentile', 'mean', 'l2norm', 'area'])
-      .default('last'),
+      .optional(),
+    requestTimeout: duration.optional(),
     secretRef: z.looseObject({ name: z.string().optional() }).optional(),
   })
   .refine(
@@ -37,6 +38,10 @@ const datadog = z
     'several queries need a "formula"',
   )
   .refine((one) => one.apiVersion === 'v2' || !one.queries, '"queries" needs apiVersion v2')
+  .refine(
+    (one) => one.apiVersion === 'v2' || !one.aggregator,
+    '"aggregator" needs apiVersion v2: v1 gives the last point',
+  )
   .refine((one) => !one.formula || one.queries, '"formula" needs "queries"');
 
 /** Providers of Argo Rollouts that GUARD knows by name and does not run. */

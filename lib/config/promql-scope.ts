@@ -15,6 +15,17 @@ export function unscopedPromql(query: string): string[] {
   return found.filter((selector) => !CLUSTER_MATCHER.test(selector));
 }
 
+/** Whether it gives a number and not a list of series: `scalar(...)`, and arithmetic of such and of numbers. */
+export function isScalarPromql(query: string): boolean {
+  const tokens = lex(query);
+  for (let at = 0; at < tokens.length; at++) {
+    const { kind, text } = tokens[at]!;
+    if (text === 'scalar') at = endOfParentheses(tokens, at + 1);
+    else if (kind === 'braces' || (kind === 'name' && !/^(?:time|pi|bool|atan2)$/i.test(text))) return false;
+  }
+  return true;
+}
+
 /** Every `metric{matchers}` of it; names of functions, labels of groupings and words are none. */
 function selectors(query: string): string[] {
   const tokens = lex(query);
@@ -40,6 +51,16 @@ function endOfGrouping(tokens: readonly Token[], at: number): number {
   if (tokens[at + 1]?.text !== '(') return at;
   const end = tokens.findIndex(({ text }, index) => index > at && text === ')');
   return end === -1 ? tokens.length : end;
+}
+
+/** Of the parenthesis that opens at `at`. */
+function endOfParentheses(tokens: readonly Token[], at: number): number {
+  let depth = 0;
+  for (let end = at; end < tokens.length; end++) {
+    if (tokens[end]!.text === '(') depth++;
+    if (tokens[end]!.text === ')' && --depth <= 0) return end;
+  }
+  return tokens.length;
 }
 
 function lex(query: string): Token[] {

@@ -70,6 +70,10 @@ describe('checkTemplates', () => {
     ]);
     expect(messages(asked("apiVersion: v2, queries: {a: 'abs(sum:a{*})'}, formula: a"))).toHaveLength(1);
     expect(messages(asked("query: 'sum:a{*} / sum:b{*}'"))).toEqual([]);
+    expect(messages(asked("query: 'sum:a{*}', aggregator: sum")).join()).toMatch(
+      /"aggregator" needs apiVersion v2/,
+    );
+    expect(messages(asked("query: 'sum:a{*}', requestTimeout: 30s"))).toEqual([]);
     expect(messages(asked("apiVersion: v2, queries: {a: 'sum:a{*}'}, formula: abs(a)"))).toEqual([]);
   });
 

@@ -59,7 +59,7 @@ describe('resolveTemplate', () => {
       )[0];
     expect(metric('')).toMatchObject({
       count: 1,
-      provider: { datadog: { apiVersion: 'v1', interval: '5m', aggregator: 'last' } },
+      provider: { datadog: { apiVersion: 'v1', interval: '5m' } },
     });
     expect(metric(', interval: 1m')!.count).toBeUndefined();
   });

@@ -3,6 +3,7 @@ import { judgeSoak } from '../../lib/analysis/soak.js';
 import { type PreparedBaseline, prepareBaseline } from '../../lib/analysis/soak-baseline.js';
 import { advanceSoak, createSoak } from '../../lib/analysis/soak-engine.js';
 import { concludeSoak } from '../../lib/analysis/soak-verdict.js';
+import { analysisMatrix } from '../support/analysis-matrix.js';
 import { lyingData } from '../support/lying-data.js';
 import { wireMatrix } from '../support/wire-matrix.js';
 import { changed, type ReferenceRollout, randomSource, referenceRollout } from './reference-generator.js';
@@ -115,7 +116,7 @@ function incidents(seed: number, options: GatesOptions): Figure[] {
 
 /**
  * Every kind of missing, partial, stale, erroring and lying data × every metric, and over the wire × both providers ×
- * alerts, metrics, comparisons and the soak: how many would pass.
+ * alerts, metrics, comparisons, the soak and its analyses: how many would pass.
  */
 async function wrongVerdicts(seed: number): Promise<Figure[]> {
   const rollout = referenceRollout({ seed, noise: 'a', upgraded: 3, control: 3 });
@@ -124,9 +125,10 @@ async function wrongVerdicts(seed: number): Promise<Figure[]> {
   const cases = rollout.metrics.flatMap((metric) => lyingData(healthy, metric.name));
   const judged = cases.filter(([, input]) => judgeSoak(input).verdict === 'passed').length;
   const wires = [await wireMatrix('datadog'), await wireMatrix('prometheus')];
-  const broken = wires.flatMap((wire) => wire.broken);
+  const analyses = [await analysisMatrix('datadog'), await analysisMatrix('prometheus')];
+  const broken = [...wires, ...analyses].flatMap((wire) => wire.broken);
   const passed = broken.filter((outcome) => outcome.passed.length > 0).length;
-  const sound = wires.flatMap((wire) => wire.sound);
+  const sound = [...wires.flatMap((wire) => wire.sound), ...analyses.map((wire) => wire.sound)];
   const sane = [
     judgeSoak(healthy).verdict === 'passed',
     ...sound.map((outcome) => outcome.passed.length > 0),

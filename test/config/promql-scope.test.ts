@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { unscopedPromql } from '../../lib/config/promql-scope.js';
+import { isScalarPromql, unscopedPromql } from '../../lib/config/promql-scope.js';
 
 describe('unscopedPromql', () => {
   it.each([
@@ -38,5 +38,21 @@ describe('unscopedPromql', () => {
     ['nothing at all', 'vector(1)', ['vector(1)']],
   ])('names the part that is scoped by %s', (_name, query, parts) => {
     expect(unscopedPromql(query)).toEqual(parts);
+  });
+});
+
+describe('isScalarPromql', () => {
+  it.each([
+    ['scalar(sum(a{x=")"}))', true],
+    ['100 * (1 - scalar(a) / scalar(sum by (b) (c))) ^ 2', true],
+    ['scalar(a) > bool 1', true],
+    ['time() - pi()', true],
+    ['a', false],
+    ['scalar(a) * b', false],
+    ['vector(scalar(a))', false],
+    ['scalar(a) + on () {b="c"}', false],
+    ['sum(a) - scalar(b)', false],
+  ])('%s gives a number: %s', (query, number) => {
+    expect(isScalarPromql(query)).toBe(number);
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { journalKeys } from '../../lib/ports/journal-keys.js';
 import type { DatadogRule } from '../../lib/simulation/datadog/faults.js';
-import { expectClearEnd, fleetBed, quickConfig } from '../support/e2e.js';
+import { expectClearEnd, fleetBed, KEY, quickConfig, WEB } from '../support/e2e.js';
 import { gitlabRest } from '../support/gitlab-rest.js';
-import { run, statuses } from '../support/small-fleet.js';
+import { rolloutOf, run, statuses } from '../support/small-fleet.js';
 
 jest.setTimeout(120_000);
 const startFleet = fleetBed();
@@ -47,5 +48,49 @@ describe('Datadog goes blind after the merge', () => {
     await expectClearEnd(fleet, output?.reason, /data|points/);
     expect(await statuses(fleet)).toEqual(['held', 'held']);
     expect(await gitlabRest(fleet).requests()).toHaveLength(1);
+  });
+});
+
+describe('an AnalysisTemplate that looks at each pod', () => {
+  const template = `apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: { name: convergence }
+spec:
+  args: [{ name: cluster }]
+  metrics:
+    - name: convergence
+      interval: 1m
+      count: 3
+      successCondition: 'all(result, # < 5)'
+      provider:
+        datadog:
+          apiVersion: v2
+          interval: 2m
+          aggregator: l2norm
+          query: avg:istio.pilot.proxy_convergence_time{cluster_name:{{args.cluster}}} by {pod_name}
+`;
+
+  it('rolls a wave back for one pod among many, and names it', async () => {
+    const regressions = [
+      { metric: 'convergence_time', factor: 100, plane: 'control', pod: 'web-1' },
+    ] as const;
+    const fleet = await startFleet({
+      configText: quickConfig((config) => {
+        config.checks = [
+          { name: 'per-pod', kind: 'analysis', args: { cluster: '{cluster_name}' }, template },
+        ];
+      }),
+      scenario: { seed: 7, clusters: { [WEB]: { regressions } } },
+    });
+    const { output } = await run(fleet);
+    expect(output).toMatchObject({ outcome: 'rolled-back' });
+    expect((await rolloutOf(fleet))!.failure).toMatch(new RegExp(`per-pod of ${WEB}: convergence: 1 failed`));
+    const sk = `check#forward#after#${WEB}~soak`;
+    const [report] = await fleet.remote.journal.records(journalKeys.rollout(KEY), sk);
+    const checks = report!.checks as { check: string; verdict: string; evidence: { label: string }[] }[];
+    const own = checks.find(({ check }) => check === 'per-pod');
+    expect(own?.verdict).toBe('failed');
+    expect(own?.evidence.map(({ label }) => label)).toContain('convergence: most of 3 (pod_name:web-1)');
+    expect(fleet.datadog.requests.get('/api/v2/query/scalar')).toBeGreaterThan(0);
   });
 });

@@ -1,24 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
-import { createDatadog } from '../../lib/adapters/datadog/provider.js';
-import { createPrometheus } from '../../lib/adapters/prometheus/provider.js';
 import { parseConfig } from '../../lib/config/load.js';
 import type { Config } from '../../lib/config/schema.js';
 import type { Rollout } from '../../lib/domain/rollout.js';
 import { measure } from '../../lib/phases/measure.js';
 import { journalKeys } from '../../lib/ports/journal-keys.js';
 import type { MetricsProvider } from '../../lib/ports/metrics.js';
-import { SimulatedCluster } from '../../lib/simulation/clusters/cluster.js';
 import type { MetricName } from '../../lib/simulation/clusters/faults.js';
-import { startDatadog } from '../../lib/simulation/datadog/index.js';
-import { startPrometheus } from '../../lib/simulation/prometheus/index.js';
+import type { DatadogRule } from '../../lib/simulation/datadog/faults.js';
 import type { Scenario } from '../../lib/simulation/scenario.js';
 import { createFakeJournal, type FakeJournal } from './fakes/journal.js';
 import { createFakeRegistry } from './fakes/registry.js';
 import { createFakeLog } from './fakes/small-ports.js';
-import { clusterItem, type SmallWorld, smallWorld } from './small-world.js';
-
-export type ProviderName = 'datadog' | 'prometheus';
+import { clusterItem, type SmallWorld } from './small-world.js';
+import { type ProviderName, wireBed } from './wire-bed.js';
 
 /** What one kind of broken data led to. */
 export interface Outcome {
@@ -54,7 +49,7 @@ const METRICS: Readonly<Record<string, MetricName>> = {
   proxy_cpu: 'proxy_cpu',
   proxy_memory: 'proxy_memory',
 };
-const STATUSES = [400, 401, 403, 404, 422, 429, 500, 503];
+export const STATUSES = [400, 401, 403, 404, 422, 429, 500, 503];
 
 /**
  * Every kind of missing, partial, stale, erroring and lying data of one provider, over its wire: the phase itself and
@@ -91,7 +86,7 @@ function datadogKinds(): Broken[] {
   const rules = (...all: NonNullable<NonNullable<Scenario['datadog']>['rules']>) => ({
     datadog: { rules: all },
   });
-  const of = (kind: 'empty' | 'nulls' | 'nan' | 'stale') =>
+  const of = (kind: DatadogRule['kind']) =>
     Object.entries(METRICS).map(([name, metric]): Broken => {
       const scenario = rules({ kind, metric, cluster: 'alpha' });
       return { name: `${name}: ${kind}`, scenario, concerns: ofMetric(name), soak: true };
@@ -106,7 +101,7 @@ function datadogKinds(): Broken[] {
     { name: `${what}: 200 with an error`, scenario: rules({ kind: 'error', path }), concerns, soak: true },
   ];
   return [
-    ...(['empty', 'nulls', 'nan', 'stale'] as const).flatMap(of),
+    ...(['empty', 'nulls', 'nan', 'stale', 'partial', 'warning', 'short'] as const).flatMap(of),
     ...failing('/api/v2/query', 'queries', measurements),
     ...failing('/api/v1/monitor', 'monitors', alerts),
     ...failing('/api/v1/validate', 'keys', everything).map((one) => ({ ...one, soak: false })),
@@ -175,33 +170,10 @@ function alerting(state: string, muted = false): Broken {
 }
 
 async function startBed(name: ProviderName) {
-  const world = smallWorld(
-    {},
+  const { world, metrics, stop } = await wireBed(
+    name,
     [...WAVE, ...CONTROLS].map((id) => clusterItem(id)),
   );
-  const byId = new Map(
-    world.fleet.map((item) => [
-      item.cluster_id,
-      new SimulatedCluster(world, item, { valid: '', expired: '' }),
-    ]),
-  );
-  const [datadog, prometheus] = await Promise.all([
-    startDatadog(world, { byId }),
-    startPrometheus(world, { byId }),
-  ]);
-  const retry = { attempts: 1 };
-  const metrics =
-    name === 'datadog'
-      ? createDatadog({
-          site: 'x',
-          apiUrl: datadog.url,
-          keys: async () => ({ api_key: 'k', app_key: 'a' }),
-          retry,
-        })
-      : createPrometheus({
-          endpoints: [{ url: prometheus.url, alertmanager: { url: prometheus.url } }],
-          retry,
-        });
   const config = configOf(name);
   const planned = await journalWith(world, MERGED, 'planned');
   const soaking = await journalWith(world, SOAK_BEGAN, 'soaking');
@@ -238,10 +210,7 @@ async function startBed(name: ProviderName) {
       world.scenario = { seed: 7, ...broken.scenario };
       return [await before(broken), ...(broken.soak ? [await soak(broken)] : [])];
     },
-    async stop() {
-      await datadog.stop();
-      await prometheus.stop();
-    },
+    stop,
   };
 }
 

@@ -1,7 +1,10 @@
 import { TerminalError } from '../../domain/errors.js';
 import type { MetricsProvider } from '../../ports/metrics.js';
+import { oneSeries } from '../shared/one-series.js';
 import { firingAlerts } from './alerts.js';
 import { createDatadogClient, type DatadogClientOptions } from './client.js';
+import { queryPoints } from './points.js';
+import { queryScalar } from './scalar.js';
 import { queryTimeseries } from './timeseries.js';
 
 export type DatadogOptions = DatadogClientOptions;
@@ -26,7 +29,12 @@ export function createDatadog(options: DatadogOptions): MetricsProvider {
       );
     },
 
-    query: (query) => queryTimeseries(client, query),
+    query: async (query) => (await queryTimeseries(client, query, false)).map(oneSeries('Datadog')),
+    queryGroups(query) {
+      if (query.api === 'v1') return queryPoints(client, query);
+      if (query.aggregated) return queryScalar(client, query, query.aggregated);
+      return queryTimeseries(client, query, true);
+    },
     alerts: (clusters) =>
       clusters.length === 0
         ? Promise.resolve([])

@@ -12,6 +12,8 @@ export interface QueryTemplate {
   readonly formula: string;
   /** The tag that tells clusters apart in the answer. */
   readonly tag: string;
+  /** Tags that every selector is grouped by besides the cluster's. */
+  readonly groups: readonly string[];
   readonly selectors: readonly Selector[];
 }
 
@@ -26,11 +28,15 @@ interface Selector {
 
 const CLUSTER_TERM = /^([\w./-]+):\{(\w+)\}$/;
 
-/** @throws UsageError when a selector is not scoped by cluster, or grouped by anything else. */
-export function parseQuery(text: string): QueryTemplate {
+/**
+ * @param grouped a cluster may have several series
+ * @throws UsageError when a selector is not scoped by cluster, or grouped by anything else.
+ */
+export function parseQuery(text: string, grouped = false): QueryTemplate {
   const query = text.replace(/\s+/g, ' ').trim();
   const selectors: Selector[] = [];
   const tags = new Set<string>();
+  const groupings: string[][] = [];
   let formula = '';
   let rest = query;
   for (;;) {
@@ -45,7 +51,9 @@ export function parseQuery(text: string): QueryTemplate {
     const name = nameOf(selectors.length);
     formula += rest.slice(0, open - metric.length) + name;
     rest = rest.slice(close + 1);
-    rest = rest.slice(groupingLength(rest, tag, query));
+    const grouping = /^\s*by\s*\{([^}]*)\}/.exec(rest);
+    rest = rest.slice(grouping?.[0].length ?? 0);
+    groupings.push(groupsOf(grouping?.[1] ?? '', tag));
     const suffix = /^(?:\.[a-z_]+\([^()]*\))*/.exec(rest)?.[0] ?? '';
     rest = rest.slice(suffix.length);
     selectors.push({ name, metric: metric.trim(), scope, suffix });
@@ -56,16 +64,74 @@ export function parseQuery(text: string): QueryTemplate {
       `The query '${query}' tells clusters apart by different tags (${[...tags].join(', ')}): use one in all its parts`,
     );
   }
-  return { formula: formula + rest, tag: [...tags][0]!, selectors };
+  const groups = groupings[0]!;
+  const odd = groupings.find((one) => one.join() !== groups.join());
+  if (odd)
+    throw new UsageError(
+      `The query '${query}' is grouped by {${groups.join()}} and by {${odd.join()}}: group all its parts alike`,
+    );
+  if (groups.length > 0 && !grouped)
+    throw new UsageError(
+      `The query '${query}' groups by ${groups.join()}: a gate needs one series a cluster, remove it`,
+    );
+  return { formula: formula + rest, tag: [...tags][0]!, groups, selectors };
 }
 
-/** Queries for clusters that agree in every placeholder but the cluster's own. */
-export function renderQueries(template: QueryTemplate, clusters: readonly MetricCluster[]) {
+/** Tags of a grouping besides the cluster's own. */
+function groupsOf(grouping: string, tag: string): string[] {
+  return grouping
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '' && one !== tag)
+    .sort();
+}
+
+/** Functions that look at all series of a request: asked for many clusters, the first ten would be those of a few. */
+const WHOLE_ANSWER = /\b(?:top|bottom|outliers|count_(?:nonzero|not_null))\w*\s*\(/;
+
+/**
+ * Whether the query means what it says only when it is asked for one cluster alone. `default_zero` makes a zero where
+ * there is no series at all, but not of a group that is not there; zeros alone would be made of silence, and so they
+ * are made only beside something that must be there.
+ */
+export function standsAlone({ formula, selectors }: QueryTemplate): boolean {
+  if (WHOLE_ANSWER.test(formula)) return true;
+  const rest = withoutDefaults(formula);
+  return rest !== formula && selectors.some(({ name }) => new RegExp(`\\b${name}\\b`).test(rest));
+}
+
+/** The formula without what stands in `default_zero(...)`. */
+function withoutDefaults(formula: string): string {
+  const found = /\bdefault_zero\s*(?=\()/.exec(formula);
+  if (!found) return formula;
+  const open = found.index + found[0].length;
+  const end = closing(formula, open, '(', ')');
+  return withoutDefaults(formula.slice(0, found.index) + (end === -1 ? '' : formula.slice(end + 1)));
+}
+
+/**
+ * Queries for clusters that agree in every placeholder but the cluster's own.
+ *
+ * @param alone one cluster, which the answer need not name
+ */
+export function renderQueries(template: QueryTemplate, clusters: readonly MetricCluster[], alone = false) {
+  const tags = [...(alone ? [] : [template.tag]), ...template.groups];
+  const by = tags.length > 0 ? ` by {${tags.join(',')}}` : '';
   return template.selectors.map(({ name, metric, scope, suffix }) => ({
     data_source: 'metrics',
     name,
-    query: `${metric}{${renderScope(scope, clusters)}} by {${template.tag}}${suffix}`,
+    query: `${metric}{${renderScope(scope, clusters)}}${by}${suffix}`,
   }));
+}
+
+/** The same as one text, with the arithmetic as it was written. */
+export function renderText(
+  template: QueryTemplate,
+  clusters: readonly MetricCluster[],
+  alone: boolean,
+): string {
+  const byName = new Map(renderQueries(template, clusters, alone).map(({ name, query }) => [name, query]));
+  return template.formula.replace(/\b[a-z]\w*\b(?!\s*\()/g, (name) => byName.get(name) ?? name);
 }
 
 /** Clusters with the same key can be asked for together. */
@@ -143,24 +209,11 @@ function terms(scope: string): string[] {
   return parts.map((part) => part.trim()).filter((part) => part !== '' && part !== '*');
 }
 
-/** An existing grouping may only be by the cluster: other groups would be several series a cluster. */
-function groupingLength(rest: string, tag: string, query: string): number {
-  const match = /^\s*by\s*\{([^}]*)\}/.exec(rest);
-  if (!match) return 0;
-  const others = match[1]!.split(',').filter((group) => group.trim() !== tag);
-  if (others.length > 0) {
-    throw new UsageError(
-      `The query '${query}' groups by ${others.join(',').trim()}: a gate needs one series a cluster, remove it`,
-    );
-  }
-  return match[0].length;
-}
-
-function closing(text: string, open: number): number {
+function closing(text: string, open: number, opens = '{', closes = '}'): number {
   let depth = 0;
   for (let at = open; at < text.length; at++) {
-    if (text[at] === '{') depth++;
-    if (text[at] === '}' && --depth === 0) return at;
+    if (text[at] === opens) depth++;
+    if (text[at] === closes && --depth === 0) return at;
   }
   return -1;
 }

@@ -1,15 +1,10 @@
 import * as z from 'zod';
 import { TerminalError } from '../../domain/errors.js';
 import type { Alert, MetricCluster } from '../../ports/metrics.js';
+import { inParallel } from '../shared/in-parallel.js';
 import { type Notified, notifiedAlerts } from './alertmanager.js';
 import { ask } from './client.js';
-import {
-  byEndpoint,
-  inParallel,
-  isDedicated,
-  type PrometheusEndpoint,
-  type PrometheusOptions,
-} from './endpoints.js';
+import { byEndpoint, isDedicated, type PrometheusEndpoint, type PrometheusOptions } from './endpoints.js';
 
 const IGNORED = ['Watchdog', 'InfoInhibitor'];
 const alertsSchema = z.object({

@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { TerminalError, UsageError } from '../../domain/errors.js';
 import type { MetricsProvider } from '../../ports/metrics.js';
+import { inParallel } from '../shared/in-parallel.js';
+import { oneSeries } from '../shared/one-series.js';
 import { pingAlertmanager } from './alertmanager.js';
 import { firingAlerts } from './alerts.js';
 import { ask } from './client.js';
-import { inParallel, type PrometheusEndpoint, type PrometheusOptions } from './endpoints.js';
+import type { PrometheusEndpoint, PrometheusOptions } from './endpoints.js';
 import { queryRange } from './range.js';
 
 const one = z.object({ resultType: z.literal('vector'), result: z.array(z.unknown()).length(1) });
@@ -24,7 +26,14 @@ export function createPrometheus(options: PrometheusOptions): MetricsProvider {
       });
     },
 
-    query: (query) => queryRange(options, query),
+    query: async (query) => (await queryRange(options, query)).map(oneSeries('Prometheus')),
+    async queryGroups(query) {
+      if (query.aggregated)
+        throw new UsageError(
+          `${query.metric}: Prometheus has no aggregator ${query.aggregated.by}: write it into the query`,
+        );
+      return queryRange(options, query);
+    },
     alerts: (clusters) => firingAlerts(options, clusters),
   };
 }

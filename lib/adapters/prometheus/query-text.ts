@@ -18,14 +18,22 @@ export function clusterLabel(query: string): string | undefined {
   return labels[0];
 }
 
+/** What looks at all series together, or makes one of them. */
+const TOGETHER =
+  /\b(?:sum|min|max|avg|group|stddev|stdvar|count|count_values|topk|bottomk|limitk|limit_ratio|quantile)\s*(?:\(|by\b|without\b)/g;
+const LABELLESS = /\b(?:scalar|vector|absent|absent_over_time)\s*\(/;
+
 /**
- * Whether one query can answer for many clusters: each part that names the cluster also keeps it as a group.
- * `sum(rate(x{cluster="{cluster_name}"}[5m]))` cannot.
+ * Whether one query can answer for many clusters: each part that names the cluster, and each aggregation, also keeps
+ * it as a group. `sum(rate(x{cluster="{cluster_name}"}[5m]))` cannot.
  */
 export function keepsLabel(query: string, label: string): boolean {
   const named = [...query.matchAll(MATCHER)].filter(([, , name]) => namesCluster(name!)).length;
-  const groups = query.match(/\bby\s*\(([^)]*)\)/g) ?? [];
-  return groups.filter((group) => new RegExp(`\\b${label}\\b`).test(group)).length >= named;
+  const groups = (query.match(/\bby\s*\(([^)]*)\)/g) ?? []).filter((group) =>
+    new RegExp(`\\b${label}\\b`).test(group),
+  ).length;
+  const aggregations = query.match(TOGETHER)?.length ?? 0;
+  return groups >= named && groups >= aggregations && !LABELLESS.test(query);
 }
 
 /** Clusters with the same text can be asked for together. */

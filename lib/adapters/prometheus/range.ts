@@ -1,14 +1,9 @@
 import * as z from 'zod';
 import { TerminalError, UsageError } from '../../domain/errors.js';
-import type { MetricCluster, MetricQuery, MetricSeries } from '../../ports/metrics.js';
+import type { MetricCluster, MetricGroups, MetricPoint, MetricQuery } from '../../ports/metrics.js';
+import { inParallel } from '../shared/in-parallel.js';
 import { ask } from './client.js';
-import {
-  byEndpoint,
-  inParallel,
-  isDedicated,
-  type PrometheusEndpoint,
-  type PrometheusOptions,
-} from './endpoints.js';
+import { byEndpoint, isDedicated, type PrometheusEndpoint, type PrometheusOptions } from './endpoints.js';
 import { clusterLabel, keepsLabel, labelValue, render, sharedText } from './query-text.js';
 
 /** Prometheus refuses more than 11,000 points a series. */
@@ -30,13 +25,16 @@ const matrixSchema = z.object({
 });
 type Matrix = z.infer<typeof matrixSchema>['result'];
 
-/** See `MetricsProvider.query`: one request for all clusters of an endpoint that agree in what is not their name. */
-export async function queryRange(options: PrometheusOptions, query: MetricQuery): Promise<MetricSeries[]> {
+/**
+ * See `MetricsProvider.queryGroups`: a vector over time. One request for all clusters of an endpoint that agree in what
+ * is not their name.
+ */
+export async function queryRange(options: PrometheusOptions, query: MetricQuery): Promise<MetricGroups[]> {
   const answers = await inParallel(requestsFor(options, query), options.parallel, ([endpoint, clusters]) =>
     measure(endpoint, query, clusters, options),
   );
-  const found = new Map(answers.flat().map((series) => [series.cluster_id, series]));
-  return query.clusters.map(({ cluster_id }) => found.get(cluster_id) ?? { cluster_id, points: [] });
+  const found = new Map(answers.flat().map((one) => [one.cluster_id, one]));
+  return query.clusters.map(({ cluster_id }) => found.get(cluster_id) ?? { cluster_id, groups: new Map() });
 }
 
 /** Together: same Prometheus, same text but for the cluster, and the cluster still to be seen in the answer. */
@@ -70,7 +68,7 @@ async function measure(
   query: MetricQuery,
   clusters: readonly MetricCluster[],
   options: PrometheusOptions,
-): Promise<MetricSeries[]> {
+): Promise<MetricGroups[]> {
   const what = `measure ${query.metric} of ${clusters.length === 1 ? clusters[0]!.cluster_id : `${clusters.length} clusters`}`;
   const label = clusterLabel(query.query);
   const byName = label === undefined ? new Map<string, string>() : namesOf(query.query, label, clusters);
@@ -86,13 +84,13 @@ async function measure(
   const { data, warning } = await ask(endpoint, 'query_range', form, what, options);
   const parsed = matrixSchema.safeParse(data);
   if (!parsed.success) throw new TerminalError(`Cannot ${what}: not a matrix (Prometheus)`);
-  if (clusters.length === 1) return [seriesOf(clusters[0]!.cluster_id, parsed.data.result, step, warning)];
+  if (clusters.length === 1) return [groupsOf(clusters[0]!.cluster_id, parsed.data.result, step, warning)];
   const own = new Map<string, Matrix>();
   for (const series of parsed.data.result) {
     const cluster_id = byName.get(series.metric[label!] ?? '');
     if (cluster_id !== undefined) own.set(cluster_id, [...(own.get(cluster_id) ?? []), series]);
   }
-  return clusters.map(({ cluster_id }) => seriesOf(cluster_id, own.get(cluster_id) ?? [], step, warning));
+  return clusters.map(({ cluster_id }) => groupsOf(cluster_id, own.get(cluster_id) ?? [], step, warning));
 }
 
 /** @throws UsageError when two clusters have the same value of the label. */
@@ -112,18 +110,39 @@ function namesOf(query: string, label: string, clusters: readonly MetricCluster[
 }
 
 /** @param step seconds: a point is called by the beginning of the time that it is about, as other providers do */
-function seriesOf(cluster_id: string, own: Matrix, step: number, warning: string | undefined): MetricSeries {
-  const points = (own[0]?.values ?? [])
-    .map(([seconds, text]) => ({ t: Math.round((seconds - step) * 1000), value: numberOf(text) }))
-    .sort((a, b) => a.t - b.t);
+function groupsOf(cluster_id: string, own: Matrix, step: number, warning: string | undefined): MetricGroups {
+  const groups = own
+    .map(({ metric, values = [] }): [string, MetricPoint[]] => [
+      textOf(metric),
+      values
+        .map(([seconds, text]) => ({ t: Math.round((seconds - step) * 1000), value: numberOf(text) }))
+        .sort((a, b) => a.t - b.t),
+    ])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const byText = new Map(groups);
   const warnings = [
     warning,
-    own.length > 1 ? `Prometheus answered with ${own.length} series for this cluster` : undefined,
+    byText.size < own.length
+      ? `Prometheus answered with ${own.length} series, some with the same labels`
+      : undefined,
     own.some(({ values }) => values === undefined)
       ? 'Prometheus answered with histograms, not numbers'
       : undefined,
   ].filter((one) => one !== undefined);
-  return { cluster_id, points, ...(warnings.length > 0 ? { warning: warnings.join('; ') } : {}) };
+  return {
+    cluster_id,
+    groups: byText,
+    widthMs: step * 1000,
+    ...(warnings.length > 0 ? { warning: warnings.join('; ') } : {}),
+  };
+}
+
+/** All of a series' labels. */
+function textOf(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .sort()
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
 }
 
 /** Values are text; infinities are spelt so that `Number` does not know them. */

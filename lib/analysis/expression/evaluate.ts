@@ -47,6 +47,24 @@ export function parseCondition(text: string): Condition {
   };
 }
 
+/**
+ * A time in the same language, as a rangeQuery has it: `now() - duration("5m")`.
+ *
+ * @returns epoch milliseconds when it is `at`
+ * @throws UsageError when it cannot be read, or is no time
+ */
+export function parseTime(text: string): (at: number) => number {
+  const node = parseExpression(text);
+  checkNames(node, text, false);
+  const timeAt = (at: number) => {
+    const value = run(node, { names: new Map(), now: at, items: [], steps: 0 });
+    if (value instanceof Moment) return value.ms;
+    throw new UsageError(`"${text}" gives ${describe(value)}, not a time; write now() - duration("5m")`);
+  };
+  timeAt(0);
+  return timeAt;
+}
+
 function checkNames(node: Node, text: string, inPredicate: boolean): void {
   const refuse = (what: string): never => {
     throw new UsageError(`condition "${text}": ${what}`);

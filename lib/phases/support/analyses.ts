@@ -1,10 +1,14 @@
 import { judgeAnalysis, type Measurement } from '../../analysis/analysis-run.js';
-import { type DeclaredAnalysis, declaredAnalyses, measurementsOf } from '../../analysis/declared-analysis.js';
+import {
+  type AskedMetric,
+  type DeclaredAnalysis,
+  declaredAnalyses,
+} from '../../analysis/declared-analysis.js';
+import { type MeasuredGroups, measurementsOf, timesOf } from '../../analysis/declared-results.js';
 import type { Cluster } from '../../domain/cluster.js';
 import { messageOf } from '../../domain/errors.js';
 import { type CheckResult, checkResult } from '../../domain/evidence.js';
 import type { Ports } from '../../ports/index.js';
-import type { MetricSeries } from '../../ports/metrics.js';
 import { within } from '../../targets/kubernetes/declared-checks.js';
 import { metricCluster } from './measurements.js';
 
@@ -35,7 +39,7 @@ export async function runAnalyses(
     declaredAnalyses(ports.config.checks, ports.config.metrics.provider).map(async (declared) => {
       const { check, asked } = declared;
       try {
-        const series = await within(
+        const answers = await within(
           check.timeout_seconds,
           Promise.all(asked.map((one) => query(declared, one, clusters, since, ports))),
         );
@@ -43,12 +47,7 @@ export async function runAnalyses(
           const measured = new Map<string, Measurement[]>(
             asked.map((one, index) => [
               one.metric.name,
-              measurementsOf(
-                one,
-                series[index]!.find((found) => found.cluster_id === cluster_id),
-                since,
-                ports.now(),
-              ),
+              measurementsOf(one, answers[index]!.get(cluster_id), since, ports.now()),
             ]),
           );
           const judge = (phase: 'running' | 'completed') =>
@@ -85,29 +84,51 @@ export async function runAnalyses(
   return analyses;
 }
 
-function query(
+async function query(
   { check }: DeclaredAnalysis,
-  { metric, query: text, lookbackMs }: DeclaredAnalysis['asked'][number],
+  asked: AskedMetric,
   clusters: readonly Cluster[],
   since: number,
   { metrics, now }: AnalysisPorts,
-): Promise<MetricSeries[]> {
-  return metrics.query({
+): Promise<Map<string, MeasuredGroups>> {
+  const { metric, query: text, lookbackMs, form } = asked;
+  const to = now();
+  const question = {
     metric: `${check.name} ${metric.name}`,
     query: text,
     clusters: clusters.map(metricCluster),
     from: since - lookbackMs,
-    to: now(),
+    to,
     intervalSeconds: 60,
-  });
+  };
+  const api = form.kind === 'points' && form.api ? { api: form.api } : {};
+  const measured = await metrics.queryGroups({ ...question, ...api });
+  const byCluster = new Map<string, MeasuredGroups>(measured.map((one) => [one.cluster_id, one]));
+  if (form.kind !== 'windows') return byCluster;
+  const aggregated = { by: form.aggregator, ends: timesOf(asked, since, to), windowMs: lookbackMs };
+  for (const one of await metrics.queryGroups({ ...question, aggregated }))
+    byCluster.set(one.cluster_id, { ...byCluster.get(one.cluster_id)!, aggregated: one });
+  return byCluster;
 }
 
-/** The last measurement of each metric. */
+/** The last measurement of each metric; of a list its ends, and what they are about. */
 function evidenceOf(measured: ReadonlyMap<string, readonly Measurement[]>) {
-  return [...measured].flatMap(([label, all]) => {
-    const last = all.at(-1);
-    const value = Array.isArray(last?.result) ? last.result[0] : last?.result;
-    if (!last || typeof value !== 'number') return [];
-    return [{ label, value, at: new Date(last.at).toISOString() }];
+  return [...measured].flatMap(([label, measurements]) => {
+    const last = measurements.at(-1);
+    if (!last) return [];
+    const at = new Date(last.at).toISOString();
+    if (typeof last.result === 'number') return [{ label, value: last.result, at }];
+    if (!Array.isArray(last.result)) return [];
+    const values = last.result.flatMap((value: unknown, index) =>
+      typeof value === 'number' ? [{ value, group: last.groups?.[index] }] : [],
+    );
+    values.sort((a, b) => a.value - b.value);
+    const named = ({ value, group }: (typeof values)[number], word: string) => ({
+      label: `${label}: ${word} of ${values.length}${group ? ` (${group})` : ''}`,
+      value,
+      at,
+    });
+    if (values.length < 2) return values.map(({ value }) => ({ label, value, at }));
+    return [named(values[0]!, 'least'), named(values.at(-1)!, 'most')];
   });
 }

@@ -166,6 +166,8 @@ const title = installed.prometheus
     'sum(rate(istio_requests_total[5m])) by (cluster) > bool 100',
     'sum by (cluster) (pilot_xds) * on (cluster) group_left () (pilot_total_xds_rejects + 1)',
     'pilot_xds or up unless up',
+    'scalar(pilot_xds{cluster="alpha"}) + 1',
+    'scalar(pilot_xds)',
     'pilot_xds{cluster!="alpha"} == 40',
     '1 / 0',
     'vector(0) / 0',
@@ -250,6 +252,28 @@ const title = installed.prometheus
   it('several series for one cluster are found out', async () => {
     const [first] = await provider(real.url).query(query('istio_requests_total{cluster="{cluster_name}"}'));
     expect(first!.warning).toMatch(/2 series/);
+  });
+
+  it.each([
+    ['container_memory_working_set_bytes{cluster="{cluster_name}"}', 3],
+    ['sum by (cluster, response_code) (rate(istio_requests_total{cluster="{cluster_name}"}[2m]))', 2],
+    ['scalar(sum(container_memory_working_set_bytes{cluster="{cluster_name}"}))', 1],
+  ])('gives the series of each cluster by %s as the simulation does', async (text, series) => {
+    const question = query(text, { from: NOW - 10 * MINUTE });
+    const [found, expected] = await Promise.all([
+      provider(real.url).queryGroups(question),
+      provider(simulation.url).queryGroups(question),
+    ]);
+    for (const [index, { groups, warning }] of found.entries()) {
+      expect([groups.size, warning]).toEqual([series, undefined]);
+      expect([...groups.keys()]).toEqual([...expected[index]!.groups.keys()]);
+      for (const [group, points] of groups) {
+        const others = expected[index]!.groups.get(group)!;
+        expect(points.map(({ t }) => t)).toEqual(others.map(({ t }) => t));
+        for (const [at, { value }] of points.entries())
+          expect(Math.abs(value! - others[at]!.value!)).toBeLessThanOrEqual(1e-9 * Math.abs(value!));
+      }
+    }
   });
 
   it('has alerts that fire, not those that are pending or fire by design', async () => {

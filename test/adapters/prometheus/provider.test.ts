@@ -94,6 +94,44 @@ describe('Prometheus query', () => {
     ]);
   });
 
+  it.each([
+    ['max(sum by (cluster, pod) (x{cluster="{cluster_name}"}))'],
+    ['topk(5, sum by (cluster, pod) (x{cluster="{cluster_name}"}))'],
+    ['scalar(sum by (cluster) (x{cluster="{cluster_name}"}))'],
+    ['x{cluster="{cluster_name}"}'],
+  ])('asks for each cluster alone what looks at all series: %s', async (text) => {
+    prometheus.next('POST', RANGE, matrix(), matrix());
+    await provider().queryGroups(query({ query: text }));
+    expect(prometheus.requests).toHaveLength(2);
+  });
+
+  it('gives every series of a cluster by its labels, in an order that is always the same', async () => {
+    prometheus.next(
+      'POST',
+      RANGE,
+      matrix(
+        [{ cluster: 'b', pod: '2' }, [[1060.5, '2']]],
+        [{ pod: '1', cluster: 'b' }, [[1060.5, 'NaN']]],
+        [{ cluster: 'a.x', pod: '1' }, [[1060.5, '7']]],
+        [{ cluster: 'a.x', pod: '1' }, [[1060.5, '8']]],
+      ),
+    );
+    const text = 'sum by (cluster, pod) (x{cluster="{cluster_name}"})';
+    const [a, b] = await provider().queryGroups(query({ query: text }));
+    expect(b).toEqual({
+      cluster_id: 'b',
+      widthMs: 60_000,
+      groups: new Map([
+        ['cluster=b,pod=1', [{ t: 1_000_500, value: Number.NaN }]],
+        ['cluster=b,pod=2', [{ t: 1_000_500, value: 2 }]],
+      ]),
+    });
+    expect([...b!.groups.keys()]).toEqual(['cluster=b,pod=1', 'cluster=b,pod=2']);
+    expect(a!.warning).toMatch(/2 series, some with the same labels/);
+    const aggregated = { by: 'area', ends: [1], windowMs: 1 };
+    await expect(provider().queryGroups({ ...query(), aggregated })).rejects.toThrow(/no aggregator area/);
+  });
+
   it('asks separately for clusters that differ in another placeholder', async () => {
     prometheus.next('POST', RANGE, matrix(), matrix());
     const text = 'sum by (cluster) (e{cluster="{cluster_name}",env="{environment}"})';

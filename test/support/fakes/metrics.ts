@@ -53,6 +53,13 @@ export function createFakeMetrics(): FakeMetrics {
         return { cluster_id, points, ...(metrics.warning ? { warning: metrics.warning } : {}) };
       });
     },
+    async queryGroups(query) {
+      const series = await metrics.query(query);
+      return series.map(({ points, ...one }) => ({
+        ...one,
+        groups: new Map(points.length > 0 ? [['', points]] : []),
+      }));
+    },
     async alerts(clusters) {
       if (metrics.down) throw metrics.down;
       const asked = new Set(clusters.map(({ cluster_id }) => cluster_id));
