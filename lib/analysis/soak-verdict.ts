@@ -1,7 +1,7 @@
 import type { EvidenceItem } from '../domain/evidence.js';
 import { quantity } from '../domain/quantity.js';
 import { type Verdict, worst } from '../domain/verdict.js';
-import type { SoakJudgement } from './soak.js';
+import type { SoakJudgement, SoakMetric } from './soak.js';
 import { requestsMissing, trackProblem } from './soak-coverage.js';
 import { finalFindings } from './soak-final.js';
 import type { Finding, Soak, Track } from './soak-tracks.js';
@@ -193,15 +193,19 @@ function evidenceOf(soak: Soak, findings: readonly Finding[], troubles: readonly
       value: rounded(seen.value),
       baseline: rounded(seen.track.cluster.level),
       control: Number.isNaN(moved) ? null : rounded(seen.track.cluster.level * Math.exp(moved)),
-      limit:
-        spec.increasePercent === undefined
-          ? (spec.maximum ?? `+${spec.grossPercent} %`)
-          : `+${spec.increasePercent} %`,
+      limit: limitText(spec),
       unit: spec.unit,
       at: new Date(startedAt + Math.max(0, soak.length - 1) * settings.intervalMs).toISOString(),
     });
   }
   return items.slice(0, MAX_EVIDENCE);
+}
+
+/** Every limit that would have failed it, but for the one of a gross increase beside a smaller one. */
+function limitText({ maximum, increasePercent, grossPercent, unit }: SoakMetric): number | string {
+  const percent = increasePercent ?? grossPercent;
+  if (maximum === undefined) return `+${percent} %`;
+  return percent === undefined ? maximum : `${quantity(maximum, unit)}, +${percent} %`;
 }
 
 function mean(values: readonly number[]): number {

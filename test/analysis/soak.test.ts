@@ -170,6 +170,15 @@ describe('judgeSoak', () => {
     expect(judgeSoak(input(40, only('u1', 1.2), slo(80)))).toMatchObject({ decision: 'continue' });
   });
 
+  it('names every limit that it kept', () => {
+    const limits = (more: Partial<SoakMetric>) =>
+      judgeSoak(input(30, (value) => value, { metrics: [{ ...latency, ...more }] })).evidence[0]!.limit;
+    expect(limits({})).toBe('+10 %');
+    expect(limits({ maximum: 500 })).toBe('500 ms, +10 %');
+    expect(limits({ maximum: 500, increasePercent: undefined, grossPercent: undefined })).toBe(500);
+    expect(limits({ increasePercent: undefined })).toBe('+50 %');
+  });
+
   it('ignores differences below the floor', () => {
     const floor = { metrics: [{ ...latency, floor: 200 }] };
     expect(judgeSoak(input(30, only('u1', 2), floor)).decision).toBe('passed');
