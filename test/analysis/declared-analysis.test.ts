@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { judgeAnalysis } from '../../lib/analysis/analysis-run.js';
 import { declaredAnalyses } from '../../lib/analysis/declared-analysis.js';
@@ -169,6 +169,29 @@ describe('an analysis that is declared', () => {
       ['latency-p99', 5],
     ]);
   });
+});
+
+it('every built-in template runs as it is, each for its provider', () => {
+  const files = ['istio', 'kubernetes'].flatMap((target) => {
+    const folder = `lib/targets/${target}/templates`;
+    return readdirSync(folder).map((name) => `${folder}/${name}`);
+  });
+  expect(files.length).toBeGreaterThan(10);
+  const forms = files.flatMap((file) => {
+    const provider = file.includes('-datadog') ? 'datadog' : 'prometheus';
+    return readFileSync(file, 'utf8')
+      .split('\n---\n')
+      .flatMap((text) => {
+        const address: Record<string, string> =
+          provider === 'prometheus' ? { 'prometheus-address': 'http://p' } : {};
+        const [declared] = declaredAnalyses(
+          [check(text, { cluster: '{cluster_name}', ...address })],
+          provider,
+        );
+        return declared!.asked.map(({ form }) => `${provider} ${form.kind}`);
+      });
+  });
+  expect([...new Set(forms)].sort()).toEqual(['datadog points', 'datadog windows', 'prometheus vector']);
 });
 
 describe('its measurements', () => {
