@@ -5,6 +5,7 @@ import { inParallel } from '../shared/in-parallel.js';
 import { type Notified, notifiedAlerts } from './alertmanager.js';
 import { ask } from './client.js';
 import { byEndpoint, isDedicated, type PrometheusEndpoint, type PrometheusOptions } from './endpoints.js';
+import { labelsText } from './query-text.js';
 
 const IGNORED = ['Watchdog', 'InfoInhibitor'];
 const alertsSchema = z.object({
@@ -69,10 +70,7 @@ function alertsOf(
     found
       .filter(({ labels }) => dedicated || namesCluster(labels, cluster))
       .map(({ labels, state, silenced, link }) => ({
-        id: Object.entries(labels)
-          .sort()
-          .map(([key, value]) => `${key}=${value}`)
-          .join(','),
+        id: labelsText(labels),
         name: labels.alertname ?? 'unnamed',
         cluster_id: cluster.cluster_id,
         state,

@@ -71,3 +71,11 @@ export function labelValue(query: string, label: string, cluster: MetricCluster)
   const match = [...query.matchAll(MATCHER)].find(([, key, name]) => key === label && namesCluster(name!));
   return placeholderValue(match?.[2] ?? 'cluster_name', label, cluster);
 }
+
+/** All labels of a series or an alert, in an order that is always the same. */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .sort()
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
+}

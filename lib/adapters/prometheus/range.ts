@@ -4,7 +4,7 @@ import type { MetricCluster, MetricGroups, MetricPoint, MetricQuery } from '../.
 import { inParallel } from '../shared/in-parallel.js';
 import { ask } from './client.js';
 import { byEndpoint, isDedicated, type PrometheusEndpoint, type PrometheusOptions } from './endpoints.js';
-import { clusterLabel, keepsLabel, labelValue, render, sharedText } from './query-text.js';
+import { clusterLabel, keepsLabel, labelsText, labelValue, render, sharedText } from './query-text.js';
 
 /** Prometheus refuses more than 11,000 points a series. */
 const MAX_POINTS = 10_000;
@@ -113,7 +113,7 @@ function namesOf(query: string, label: string, clusters: readonly MetricCluster[
 function groupsOf(cluster_id: string, own: Matrix, step: number, warning: string | undefined): MetricGroups {
   const groups = own
     .map(({ metric, values = [] }): [string, MetricPoint[]] => [
-      textOf(metric),
+      labelsText(metric),
       values
         .map(([seconds, text]) => ({ t: Math.round((seconds - step) * 1000), value: numberOf(text) }))
         .sort((a, b) => a.t - b.t),
@@ -135,14 +135,6 @@ function groupsOf(cluster_id: string, own: Matrix, step: number, warning: string
     widthMs: step * 1000,
     ...(warnings.length > 0 ? { warning: warnings.join('; ') } : {}),
   };
-}
-
-/** All of a series' labels. */
-function textOf(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .sort()
-    .map(([name, value]) => `${name}=${value}`)
-    .join(',');
 }
 
 /** Values are text; infinities are spelt so that `Number` does not know them. */
