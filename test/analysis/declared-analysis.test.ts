@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 import { judgeAnalysis } from '../../lib/analysis/analysis-run.js';
 import { declaredAnalyses } from '../../lib/analysis/declared-analysis.js';
 import { measurementsOf } from '../../lib/analysis/declared-results.js';
@@ -169,6 +170,13 @@ describe('an analysis that is declared', () => {
       ['latency-p99', 5],
     ]);
   });
+});
+
+it('the example in the documentation runs', () => {
+  const blocks = readFileSync('docs/metrics.md', 'utf8').match(/```yaml\n.*?```/gs) ?? [];
+  const example = blocks.find((block) => block.includes('kind: analysis'))!.slice(8, -3);
+  const checks = (parse(example) as { checks: unknown[] }).checks.map((one) => checkSchema.parse(one));
+  expect(declaredAnalyses(checks, 'datadog')[0]!.asked.map(({ form }) => form.kind)).toEqual(['points']);
 });
 
 it('every built-in template runs as it is, each for its provider', () => {
