@@ -1,3 +1,4 @@
+import { countExcess } from './count-test.js';
 import type { Finding, MetricTrack, Soak, Track } from './soak-tracks.js';
 
 /** Failures of a share: errors among requests, compared with what the baseline and the controls lead to expect. */
@@ -33,9 +34,8 @@ export function countOne(track: Track, i: number): void {
 }
 
 /**
- * Looks at every window of an upgraded cluster that ends at interval `i`. Errors are compared on the
- * square-root scale, where a count has the variance 1/4 whatever its mean (Bartlett 1936; Anscombe, Biometrika
- * 35, 1948); the rate's own movement (overdispersion), the baseline's and the controls' uncertainty are added.
+ * Looks at every window of an upgraded cluster that ends at interval `i`. Errors are compared by `countExcess`;
+ * the rate's own movement (overdispersion), the baseline's and the controls' uncertainty are added.
  */
 export function findCountShift(
   soak: Soak,
@@ -103,8 +103,8 @@ function overMaximum(
   points: number,
 ): Found | undefined {
   if (maximum === undefined) return undefined;
-  const z = 2 * (Math.sqrt(errors) - Math.sqrt(maximum * requests));
-  if (z < OVER_MAXIMUM) return undefined;
+  const over = countExcess({ errors, expected: maximum * requests, relativeVariance: 0 });
+  if (over < OVER_MAXIMUM) return undefined;
   const rate = (counts.errors + 0.5) / counts.requests;
   if (rate > maximum) return { rule: 'maximum', limit: maximum, meaning: 'unproven' };
   // Controls near the limit as well: what they do must not explain it.
@@ -126,7 +126,7 @@ function excess(
   // A rate's own movement is correlated over minutes; four in a row count as one.
   const own = counts.overdispersion * Math.min(1, 4 / points);
   const known = 1 / (counts.errors + 1) + (soak.prepared.controlled ? 1 / (controlExpected + SHRINK) : 0);
-  return (2 * (Math.sqrt(errors) - Math.sqrt(expected))) / Math.sqrt(1 + expected * (own + known));
+  return countExcess({ errors, expected, relativeVariance: own + known });
 }
 
 function overBaseline(
