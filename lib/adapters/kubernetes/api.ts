@@ -24,21 +24,27 @@ const PAGE = 500;
 const RESTARTS = 3;
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 
-/** Lists are long and their items are passed on as they are, so these two lines look and copy nothing. */
+interface KubeList {
+  readonly kind?: string;
+  readonly apiVersion?: string;
+  readonly metadata: { readonly continue?: string };
+  readonly items: readonly KubeObject[];
+}
+
+/** Lists are long and are passed on as they are, so these functions look and copy nothing. */
 function isObject(value: unknown): boolean {
   const metadata = (value as { metadata?: { name?: unknown } } | null)?.metadata;
   return typeof metadata?.name === 'string';
 }
-const EXPECTED = 'an object with metadata.name is expected';
-const kubeObject = z.custom<KubeObject>(isObject, { error: EXPECTED });
-const kubeObjects = z.custom<KubeObject[]>((value) => Array.isArray(value) && value.every(isObject), {
-  error: (issue) => (Array.isArray(issue.input) ? `in each item ${EXPECTED}` : 'a list is expected'),
-});
-const kubeList = z.looseObject({
-  kind: z.string().optional(),
-  apiVersion: z.string().optional(),
-  metadata: z.looseObject({ continue: z.string().optional() }),
-  items: kubeObjects,
+function isList(value: unknown): boolean {
+  const { kind = '', metadata, items } = (value ?? {}) as Record<string, unknown>;
+  if (typeof kind !== 'string' || typeof metadata !== 'object' || metadata === null) return false;
+  const { continue: next = '' } = metadata as { continue?: unknown };
+  return typeof next === 'string' && Array.isArray(items) && items.every(isObject);
+}
+const kubeObject = z.custom<KubeObject>(isObject, { error: 'an object with metadata.name is expected' });
+const kubeList = z.custom<KubeList>(isList, {
+  error: 'a list with metadata is expected, and in each of its items metadata.name',
 });
 const versionInfo = z.looseObject({ gitVersion: z.string().min(1) });
 
@@ -134,7 +140,7 @@ export function createKubernetesApi(options: KubernetesOptions): KubernetesApi &
 }
 
 /** Items of a list carry no kind of their own; that of the list tells. Metadata-only lists do not. */
-function withKind(item: KubeObject, list: z.infer<typeof kubeList>): KubeObject {
+function withKind(item: KubeObject, list: KubeList): KubeObject {
   if (item.kind !== undefined || !list.kind?.endsWith('List') || list.kind.startsWith('Partial')) return item;
   return { apiVersion: list.apiVersion, kind: list.kind.slice(0, -'List'.length), ...item };
 }

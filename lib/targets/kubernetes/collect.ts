@@ -26,7 +26,10 @@ export type ListName = keyof typeof GENERIC_LISTS | 'endpointSlices';
 
 export type Lists = Readonly<Record<ListName, Listed>>;
 
-/** Reads every list at once, each exactly once; a list that fails takes only the checks that need it with it. */
+/**
+ * Reads every list at once, each exactly once; a list that fails takes only the checks that need it with it. Of
+ * namespaces only labels and annotations count, so only the metadata come.
+ */
 export async function collect<N extends ListName>(
   api: KubernetesApi,
   names: readonly N[],
@@ -36,7 +39,7 @@ export async function collect<N extends ListName>(
     names.map(async (name) => {
       const path = paths[name] ?? GENERIC_LISTS[name as keyof typeof GENERIC_LISTS];
       try {
-        const items = await api.list(path);
+        const items = await api.list(path, { metadataOnly: name === 'namespaces' });
         return [name, { items: items ?? [], served: items !== undefined }] as const;
       } catch (error) {
         return [name, { error: messageOf(error) }] as const;

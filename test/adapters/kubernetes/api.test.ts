@@ -144,6 +144,11 @@ describe('list', () => {
     ['no items', { metadata: {} }],
     ['an item without a name', { metadata: {}, items: [{ metadata: {} }] }],
     ['a single object', pod('a')],
+    ['no metadata', { items: [] }],
+    ['null as metadata', { metadata: null, items: [] }],
+    ['a token that is no text', { metadata: { continue: 7 }, items: [] }],
+    ['a kind that is no text', { kind: 7, metadata: {}, items: [] }],
+    ['nothing', null],
   ])('refuses an answer with %s', async (_name, body) => {
     server.answer = (_request, response) => json(response, body);
     await expect(connect().list('/api/v1/pods')).rejects.toBeInstanceOf(TerminalError);
