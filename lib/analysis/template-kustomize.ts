@@ -158,7 +158,8 @@ function operate(document: Record<string, unknown>, { op, path, value }: Operati
     .map((key) => key.replace(/~1/g, '/').replace(/~0/g, '~'));
   const last = keys.pop();
   let parent: unknown = document;
-  for (const key of keys) parent = (parent as Record<string, unknown> | null | undefined)?.[key];
+  for (const key of keys)
+    parent = Object.hasOwn(Object(parent), key) ? (parent as Record<string, unknown>)[key] : undefined;
   if (last === undefined || typeof parent !== 'object' || parent === null) return false;
   const holder = parent as Record<string, unknown>;
   if (op !== 'add' && !Object.hasOwn(holder, last)) return false;

@@ -147,14 +147,21 @@ patches:
       - ${operation}`,
       });
     expect(patched('{op: add, path: /spec/metrics/0/failureLimit, value: 2}')).toEqual([]);
-    expect(patched('{op: replace, path: /spec/metrics/0/count, value: 0}', '{name: other}')).toEqual([]);
+    const harm = '{op: replace, path: /spec/metrics/0/successCondition, value: "true"}';
+    expect(patched(harm, '{name: other}')).toEqual([]);
+    expect(patched(harm, '{kind: AnalysisTemplate}')).toEqual([]);
     expect(patched('{op: add, path: /spec/metrics/0/failureLimit, value: 5}')[0]).toContain(
       'kustomization.yaml: once it is patched: good: metric m: failureLimit 5 allows all',
     );
-    expect(patched('{op: replace, path: /spec/metrics/0/successCondition, value: "true"}')[0]).toBe(
+    expect(patched(harm)[0]).toBe(
       'kustomization.yaml: once it is patched: good: metric m: can never fail: true',
     );
     expect(patched('{op: remove, path: /spec/metrics/0}')[0]).toContain('nothing could ever fail it');
+    expect(patched('{op: remove, path: /spec/metrics/0/successCondition}')[0]).toContain(
+      'once it is patched',
+    );
+    expect(patched('{op: add, path: /__proto__/polluted, value: 1}')[0]).toContain('which is not there');
+    expect({}).not.toHaveProperty('polluted');
     expect(patched('{op: replace, path: /spec/metrics, value: []}')).toEqual([
       'kustomization.yaml: a patch of ClusterAnalysisTemplate good overwrites the whole list spec.metrics',
       'kustomization.yaml: once it is patched: good: no metric, so nothing could ever fail it',
@@ -181,6 +188,28 @@ patches:
     expect(messages(good, rollout('[{name: limmit, value: "1"}, {name: every, value: 1m}]'))).toEqual([
       'rollout.yaml: gives good the argument limmit, which it does not have: it is ignored',
       'rollout.yaml: refers to good without its argument limit, which has no value of its own',
+    ]);
+  });
+
+  it('knows an argument by any of the templates, their own references among them', () => {
+    const metric =
+      '{name: m, successCondition: "result < {{args.limit}}", provider: {web: {url: "http://x"}}}';
+    const one = (name: string, spec: string) => ({
+      path: `${name}.yaml`,
+      text: `{apiVersion: argoproj.io/v1alpha1, kind: ClusterAnalysisTemplate, metadata: {name: ${name}}, spec: ${spec}}`,
+    });
+    const outer = one(
+      'outer',
+      '{args: [{name: limit, value: "1"}], templates: [{templateName: inner, clusterScope: true}]}',
+    );
+    const inner = one('inner', `{args: [{name: limit}, {name: every}], metrics: [${metric}]}`);
+    const rollout = (args: string) => ({
+      path: 'rollout.yaml',
+      text: `{kind: Rollout, spec: {analysis: {templates: [{templateName: outer, clusterScope: true}], args: ${args}}}}`,
+    });
+    expect(messages(outer, inner, rollout('[{name: every, value: 1m}]'))).toEqual([]);
+    expect(messages(outer, inner, rollout('[]'))).toEqual([
+      'rollout.yaml: refers to outer, inner without its argument every, which has no value of its own',
     ]);
   });
 
