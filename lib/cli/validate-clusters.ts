@@ -5,6 +5,7 @@ import { openConnection } from '../adapters/kubernetes/connection.js';
 import type { Secrets } from '../adapters/secrets.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { parseJson } from '../adapters/shared/http.js';
+import { permissionsOfChecks } from '../config/checks-rbac.js';
 import {
   clusterRbac,
   type Permission,
@@ -42,7 +43,7 @@ export async function clusterProbes(
       },
     ];
   }
-  const wanted = permissionsOf(clusterRbac());
+  const wanted = [...permissionsOf(clusterRbac()), ...permissionsOfChecks(config.checks)];
   return clusters.map((cluster) => ({
     part: cluster.cluster_id,
     look: () => lookAtCluster(cluster, access, wanted),
@@ -100,7 +101,7 @@ async function lookAtCluster(
     }
     if (missing.length === 0) return `Kubernetes ${version}, all ${wanted.length} permissions`;
     throw new TerminalError(
-      `Kubernetes ${version}; may not ${missing.join(', ')}: apply deploy/cluster-rbac.yaml there`,
+      `Kubernetes ${version}; may not ${missing.join(', ')}: apply there what guard validate --cluster-rbac prints`,
     );
   } finally {
     connection.close();

@@ -7,6 +7,7 @@ import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { createRateLimit } from '../adapters/shared/rate-limit.js';
 import { request } from '../adapters/shared/request.js';
 import { declaredAnalyses } from '../analysis/declared-analysis.js';
+import { clusterRbacFor } from '../config/checks-rbac.js';
 import { metricSecrets } from '../config/metrics-schema.js';
 import type { Config } from '../config/schema.js';
 import { messageOf, TerminalError } from '../domain/errors.js';
@@ -51,6 +52,10 @@ export function register(program: Command, io: Io): void {
       'tables, state machine, secrets, GitLab, Datadog or Prometheus, webhook address',
     )
     .option('--check-permissions', "each cluster's role, API and Kubernetes permissions")
+    .option(
+      '--cluster-rbac',
+      'print what to apply in each cluster, for what GUARD and your checks read there',
+    )
     .option('--batch <name>', 'only the clusters of this batch')
     .option('--webhook-url <url>', "the stack's output WebhookUrl")
     .action((options: Options) => guarded(io, () => validate(program, io, options)));
@@ -59,6 +64,7 @@ export function register(program: Command, io: Io): void {
 interface Options {
   readonly checkConnectivity?: boolean;
   readonly checkPermissions?: boolean;
+  readonly clusterRbac?: boolean;
   readonly batch?: string;
   readonly webhookUrl?: string;
 }
@@ -68,6 +74,7 @@ async function validate(program: Command, io: Io, options: Options): Promise<voi
   // A wrong configuration is the whole answer: its problems are told one a line.
   const config = readConfig(io, given.config);
   declaredAnalyses(config.checks, config.metrics.provider);
+  if (options.clusterRbac) return io.out(clusterRbacFor(config.checks));
   const findings: Finding[] = [{ part: 'configuration', ok: true, detail: 'every key is known and fits' }];
   const client = new SecretsManagerClient(awsClientOptions({ region: config.aws.region }));
   const secrets = createSecrets({ client, now: Date.now });

@@ -7,6 +7,8 @@ import { parse, stringify } from 'yaml';
 import { createGitHost } from '../adapters/gitlab/git-host.js';
 import { awsClientOptions } from '../adapters/shared/aws-client-options.js';
 import { connect, type Remote } from '../cli/remote.js';
+import { permissionsOfChecks } from '../config/checks-rbac.js';
+import { permissionName } from '../config/cluster-permissions.js';
 import { parseConfig } from '../config/load.js';
 import { ENV } from '../config/names.js';
 import type { Cluster } from '../domain/cluster.js';
@@ -94,7 +96,8 @@ export interface LocalFleet {
 
 /** The embedded engine and a simulated fleet around it: GitLab, Datadog, Prometheus, a Kubernetes API per cluster. */
 export async function startLocalFleet(options: LocalFleetOptions): Promise<LocalFleet> {
-  const { clusters, scenario, dataDir } = options;
+  const { clusters, dataDir } = options;
+  const scenario = withRightsOfChecks(options);
   const clock = createDiscreteClock({ start: (dataDir ? startTimeOf(dataDir) : undefined) ?? BEGINNING });
   const commands = dataDir ? fileLog(dataDir) : memoryLog();
   const latency = scenario.latencyMs === undefined ? {} : { latencyMs: scenario.latencyMs };
@@ -216,6 +219,13 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
 }
 
 /** The user's configuration with the addresses of the simulated systems. */
+/** The clusters' administrators have applied what `guard validate --cluster-rbac` prints. */
+function withRightsOfChecks({ scenario, configText }: LocalFleetOptions): Scenario {
+  const rights = permissionsOfChecks(parseConfig(configText, 'guard.yaml').checks).map(permissionName);
+  const alsoAllowed = [...(scenario.kubernetes?.alsoAllowed ?? []), ...rights];
+  return { ...scenario, kubernetes: { ...scenario.kubernetes, alsoAllowed } };
+}
+
 function localConfig(
   { configText, ownBatches }: LocalFleetOptions,
   urls: { readonly gitlab: string; readonly datadog: string; readonly prometheus: string },

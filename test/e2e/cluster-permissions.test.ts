@@ -43,7 +43,7 @@ describe('deploy/cluster-rbac.yaml', () => {
     expect(seen(slower, fleet)).toEqual([...GRANTED, REVIEW].sort());
   });
 
-  it('is not enough for declared checks that read more, which then stop the rollout, and say what is missing', async () => {
+  it('is not enough for declared checks that read more: guard validate prints roles for them, and without these the rollout stops', async () => {
     const configText = quickConfig((config) => {
       config.checks = [
         {
@@ -57,15 +57,21 @@ describe('deploy/cluster-rbac.yaml', () => {
       ];
     });
     const more = ['get deployments.apps in istio-system', 'get services in istio-system'];
-    const refused = await startFleet({ configText, scenario: { seed: 7 } });
+    const clusters = Object.fromEntries(
+      smallFleetClusters().map(({ cluster_id }) => [cluster_id, { withheld: more }]),
+    );
+    const refused = await startFleet({ configText, scenario: { seed: 7, clusters } });
     const { output } = await run(refused);
     expect(output).toMatchObject({ outcome: 'halted' });
     expect(output!.reason).toMatch(/User "guard" cannot get resource "(deployments|services)"/);
-    const allowed = await startFleet({
-      configText,
-      scenario: { seed: 7, kubernetes: { alsoAllowed: more } },
-    });
+    expect((await guard('validate', '--check-permissions', '--batch', 'test')).out).toContain(
+      `may not ${more.join(', ')}: apply there what guard validate --cluster-rbac prints`,
+    );
+    const allowed = await startFleet({ configText, scenario: { seed: 7, clusters: NEWEST } });
     expect((await run(allowed)).output).toMatchObject({ outcome: 'healthy' });
+    expect((await guard('validate', '--check-permissions')).code).toBe(0);
+    const printed = await guard('validate', '--cluster-rbac');
+    expect(permissionsOf(printed.out).map(permissionName).sort()).toEqual([...GRANTED, ...more].sort());
     const asked = allowed.kubernetes.requests.filter(
       ({ caller, verb, resource }) =>
         caller === 'guard' && more.some((one) => one.startsWith(`${verb} ${resource} `)),
@@ -89,7 +95,7 @@ describe('guard validate --check-permissions', () => {
     expect(err).toBe('guard: 2 of 3 do not work');
     expect(out).toMatch(
       new RegExp(
-        `${API} +FAIL +Kubernetes v1\\.\\S+; may not patch deployments\\.apps, create pods/portforward in istio-system: apply deploy/cluster-rbac\\.yaml there`,
+        `${API} +FAIL +Kubernetes v1\\.\\S+; may not patch deployments\\.apps, create pods/portforward in istio-system: apply there what guard validate --cluster-rbac prints`,
       ),
     );
     expect(out).toMatch(new RegExp(`${WEB} +FAIL +Cannot read the version of cluster ${WEB}`));

@@ -160,7 +160,7 @@ function statusError(answer: Answer, what: string, cluster: string): GuardError 
     answer.status === 401
       ? '. The API does not know our role: check the access entry (or aws-auth) of the cluster for its role ARN'
       : answer.status === 403
-        ? '. Our role lacks this permission: check the ClusterRole that its group is bound to'
+        ? '. Our role lacks this permission: apply there what guard validate --cluster-rbac prints'
         : '';
   const message = `Cannot ${what}: HTTP ${answer.status}${said ? `: ${said}` : ''}${hint}`;
   const context = { status: answer.status, cluster };

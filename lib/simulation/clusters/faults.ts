@@ -39,7 +39,7 @@ export interface ClusterFaults {
   readonly externalId?: string;
   /** Every API request is answered with this status: 401, 403, 429, 500, 503. */
   readonly status?: number | ({ readonly code: number } & Span);
-  /** What GUARD's group lacks of deploy/cluster-rbac.yaml here: `patch deployments.apps`. */
+  /** What GUARD's group lacks here of what `guard validate --cluster-rbac` prints: `patch deployments.apps`. */
   readonly withheld?: readonly string[];
   readonly nodeNotReady?: boolean | Span;
   readonly flux?: readonly ({
@@ -103,7 +103,7 @@ export interface KubernetesFaults {
   readonly errorEvery?: number;
   /** The server never gives more than this many items a page. */
   readonly pageLimit?: number;
-  /** What GUARD's group may do besides deploy/cluster-rbac.yaml: `get daemonsets.apps in logging`. */
+  /** What GUARD's group may do besides what `guard validate --cluster-rbac` prints: `get daemonsets.apps in logging`. */
   readonly alsoAllowed?: readonly string[];
   /** The n-th continue token, and only it, is answered 410 Expired. */
   readonly expireContinue?: number;
