@@ -46,9 +46,9 @@ export function clusterRbacFor(checks: readonly DeclaredCheck[]): string {
       },
     ];
   });
-  const texts = documents.map((document) => stringify(document));
+  const texts = documents.map((document) => stringify(document).trimEnd());
   if (texts.length > 0) texts[0] = `# What the checks of guard.yaml read besides\n${texts[0]}`;
-  return [clusterRbac().trimEnd(), ...texts].join('\n---\n').trimEnd();
+  return [clusterRbac().trimEnd(), ...texts].join('\n---\n');
 }
 
 function askedBy(check: DeclaredCheck): OnObjects[] {

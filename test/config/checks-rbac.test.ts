@@ -49,6 +49,7 @@ describe('what declared checks read', () => {
     ];
     const text = clusterRbacFor(checks);
     expect(text.startsWith(clusterRbac().trimEnd())).toBe(true);
+    expect(text).not.toMatch(/\n\n---/);
     const own = permissionsOf(text).map(permissionName).slice(permissionsOf(clusterRbac()).length);
     expect(own.sort()).toEqual(names(...checks).sort());
     const documents = parseAllDocuments(text).map((document) => document.toJS());
