@@ -1,10 +1,6 @@
-/** An answer of the simulated Datadog; status 200 and plain JSON unless it says otherwise. */
-export interface Answer {
-  readonly status?: number;
-  readonly contentType?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: unknown;
-}
+import type { ProviderAnswer } from '../metrics/provider-server.js';
+
+export type Answer = ProviderAnswer;
 
 export function badRequest(message: string): Answer {
   return { status: 400, body: { errors: [message] } };

@@ -1,16 +1,15 @@
-import { createServer, type IncomingMessage } from 'node:http';
 import { eksNameOf } from '../../domain/cluster.js';
 import type { SimulatedCluster } from '../clusters/cluster.js';
-import { type MetricName, within } from '../clusters/faults.js';
-import { listen } from '../listen.js';
+import type { MetricName } from '../clusters/faults.js';
 import { createGenerator } from '../metrics/generator.js';
+import { createRuleBook, type ProviderCall, serveProvider } from '../metrics/provider-server.js';
 import type { World } from '../world.js';
 import { type Answer, badRequest, FORBIDDEN, NOT_FOUND } from './answers.js';
 import { type SentValue, takeDistributions } from './distributions.js';
 import type { EvaluateOptions } from './evaluate.js';
 import { type SentEvent, takeEventV1, takeEventV2 } from './events.js';
 import type { DatadogRule } from './faults.js';
-import { metricsOf, spanOf } from './measure.js';
+import { metricsOf } from './measure.js';
 import { downtimeMatches, downtimesJson, groupSearch, monitorJson, monitorsOf } from './monitors.js';
 import { queryScalar, queryTimeseries, queryV1 } from './queries.js';
 import type { Tags } from './scope.js';
@@ -40,67 +39,36 @@ const INTAKES = new Set([
   '/api/v1/distribution_points',
 ]);
 
-interface Call {
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly body: string;
-  readonly headers: IncomingMessage['headers'];
-  readonly now: number;
-}
-
 /** The simulated Datadog: metrics that follow what runs on the clusters, monitors, downtimes, events. */
 export async function startDatadog(
   world: World,
   clusters: { readonly byId: ReadonlyMap<string, SimulatedCluster> },
   options: DatadogOptions = {},
 ): Promise<SimulatedDatadog> {
-  const requests = new Map<string, number>();
   const events: SentEvent[] = [];
   const sent: SentValue[] = [];
-  const used = new Map<DatadogRule, number>();
   const periods = new Map<string, { start: number; count: number }>();
   const all = [...clusters.byId.values()];
   const tagged = all.map((cluster) => ({ cluster, tags: tagsOf(cluster) }));
-  const { seed, latencyMs = 0 } = world.scenario;
+  const { seed } = world.scenario;
   const faults = () => world.scenario.datadog ?? {};
   const generator = createGenerator(seed, faults().noise);
   const born = Math.min(world.clock.now(), ...all.map((cluster) => cluster.born));
 
-  const server = createServer((request, response) => {
-    void world.clock.busy(async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
-      const url = new URL(request.url ?? '/', 'http://datadog');
-      requests.set(url.pathname, (requests.get(url.pathname) ?? 0) + 1);
-      const call: Call = {
-        method: request.method ?? 'GET',
-        path: url.pathname,
-        query: url.searchParams,
-        body: Buffer.concat(chunks).toString(),
-        headers: request.headers,
-        now: world.clock.now(),
-      };
-      const answer = safely(call);
-      const body = JSON.stringify(answer.body);
-      const headers = {
-        'content-type': answer.contentType ?? 'application/json',
-        'content-length': Buffer.byteLength(body),
-      };
-      response.writeHead(answer.status ?? 200, { ...headers, ...answer.headers });
-      response.end(body);
-    });
-  });
-  server.keepAliveTimeout = 60_000;
+  const rulesFor = createRuleBook<DatadogRule>(born);
 
-  function safely(call: Call): Answer {
+  function safely(call: ProviderCall): Answer {
     try {
       const refused = refusal(call);
       if (refused !== undefined) return refused;
       const limited = limit(call);
       if (limited.answer !== undefined) return limited.answer;
-      const rules = rulesFor(call);
+      const metrics = metricsIn(`${call.query.get('query') ?? ''} ${call.body}`);
+      const rules = rulesFor(
+        faults().rules ?? [],
+        call,
+        ({ metric }) => metric === undefined || metrics.has(metric),
+      );
       const failing = rules.find((rule) => rule.kind === 'status' || rule.kind === 'error');
       if (failing !== undefined) return failed(failing, call);
       for (const cluster of all) cluster.advance(call.now);
@@ -110,7 +78,7 @@ export async function startDatadog(
     }
   }
 
-  function answerTo(call: Call, rules: readonly DatadogRule[]): Answer {
+  function answerTo(call: ProviderCall, rules: readonly DatadogRule[]): Answer {
     const { path, query, now } = call;
     const evaluation: EvaluateOptions = { generator, faults: faults(), seed, rules, now, clusters: tagged };
     const page = Number(query.get('page') ?? 0);
@@ -165,7 +133,7 @@ export async function startDatadog(
   }
 
   /** `validate` and what is sent in need the API key alone; whatever reads needs both. */
-  function refusal({ path, headers }: Call): Answer | undefined {
+  function refusal({ path, headers }: ProviderCall): Answer | undefined {
     const keys = options.keys ?? { api_key: faults().apiKey, app_key: faults().applicationKey };
     const fits = (given: unknown, wanted: string | undefined) =>
       typeof given === 'string' && given !== '' && (wanted === undefined || given === wanted);
@@ -177,7 +145,7 @@ export async function startDatadog(
   }
 
   /** Periods are aligned to the clock; the reset is in seconds from now. */
-  function limit({ path, now }: Call): { answer?: Answer; headers: Record<string, string> } {
+  function limit({ path, now }: ProviderCall): { answer?: Answer; headers: Record<string, string> } {
     const most = faults().rateLimit ?? 1000;
     const start = Math.floor(now / 1000 / PERIOD_SECONDS) * PERIOD_SECONDS;
     const period = periods.get(path)?.start === start ? periods.get(path)! : { start, count: 0 };
@@ -193,31 +161,11 @@ export async function startDatadog(
     return spent ? { headers, answer: tooMany(headers) } : { headers };
   }
 
-  /** Rules of the scenario that fit the request; each use of a limited one is counted. */
-  function rulesFor({ path, query, body, now }: Call): DatadogRule[] {
-    const minutes = (now - born) / 60_000;
-    const metrics = metricsIn(`${query.get('query') ?? ''} ${body}`);
-    return (faults().rules ?? []).filter((rule) => {
-      if (rule.path !== undefined && !path.startsWith(rule.path)) return false;
-      if (!within(spanOf(rule), minutes)) return false;
-      if (rule.metric !== undefined && !metrics.has(rule.metric)) return false;
-      const count = (used.get(rule) ?? 0) + 1;
-      used.set(rule, count);
-      return count <= (rule.times ?? Infinity);
-    });
-  }
-
-  const { address, stop } = await listen(server, options.port);
-  return {
-    url: `http://${address}`,
-    requests,
-    events,
-    sent,
-    stop,
-  };
+  const { url, requests, stop } = await serveProvider(world, safely, options.port);
+  return { url, requests, events, sent, stop };
 }
 
-function failed(rule: DatadogRule, { path }: Call): Answer {
+function failed(rule: DatadogRule, { path }: ProviderCall): Answer {
   if (rule.kind === 'error')
     return {
       body: {
@@ -247,7 +195,7 @@ function limitHeaders(most: number, remaining: number, reset: number, path: stri
   };
 }
 
-function withJson(call: Call, take: (body: unknown) => Answer): Answer {
+function withJson(call: ProviderCall, take: (body: unknown) => Answer): Answer {
   try {
     return take(JSON.parse(call.body));
   } catch {

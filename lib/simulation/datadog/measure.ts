@@ -3,6 +3,7 @@ import { type MetricName, within } from '../clusters/faults.js';
 import { fraction } from '../clusters/random.js';
 import type { Generator } from '../metrics/generator.js';
 import { minuteOf, PODS } from '../metrics/model.js';
+import { spanOf } from '../metrics/provider-server.js';
 import type { DatadogFaults, DatadogRule } from './faults.js';
 
 const MINUTE = 60_000;
@@ -129,8 +130,4 @@ function bucket(
   }
   if (metric.count) return Math.round(pod === undefined ? sum : sum / PODS.length);
   return sum / Math.max(1, minutes);
-}
-
-export function spanOf(rule: DatadogRule): true | DatadogRule {
-  return rule.after === undefined && rule.until === undefined ? true : rule;
 }

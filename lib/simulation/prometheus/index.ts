@@ -1,14 +1,12 @@
-import { createServer, type IncomingMessage } from 'node:http';
 import type { SimulatedCluster } from '../clusters/cluster.js';
-import { within } from '../clusters/faults.js';
-import { listen } from '../listen.js';
 import { createGenerator } from '../metrics/generator.js';
+import { createRuleBook, type ProviderCall, serveProvider } from '../metrics/provider-server.js';
 import type { World } from '../world.js';
 import { alertmanagerAlerts, prometheusAlerts, silences } from './alerts.js';
 import { type Answer, answerQuery, failure, type QueryKind, success } from './answers.js';
 import type { PrometheusRule } from './faults.js';
 import { selectorsOf } from './promql/parse.js';
-import { createStorage, type Storage, spanOf } from './storage.js';
+import { createStorage, type Storage } from './storage.js';
 
 export interface PrometheusOptions {
   readonly port?: number;
@@ -25,58 +23,23 @@ export interface SimulatedPrometheus {
   stop(): Promise<void>;
 }
 
-interface Call {
-  readonly method: string;
-  readonly path: string;
-  /** Of the address, or of a form. */
-  readonly form: URLSearchParams;
-  readonly headers: IncomingMessage['headers'];
-  readonly now: number;
-}
-
 /** The simulated Prometheus and Alertmanager, over the same world as the simulated Datadog. */
 export async function startPrometheus(
   world: World,
   clusters: { readonly byId: ReadonlyMap<string, SimulatedCluster> },
   options: PrometheusOptions = {},
 ): Promise<SimulatedPrometheus> {
-  const { latencyMs = 0, seed, datadog } = world.scenario;
-  const requests = new Map<string, number>();
-  const used = new Map<PrometheusRule, number>();
+  const { seed, datadog } = world.scenario;
   const all = [...clusters.byId.values()];
   const storage = createStorage(all, createGenerator(seed, datadog?.noise));
   const born = Math.min(world.clock.now(), ...all.map((cluster) => cluster.born));
 
-  const server = createServer((request, response) => {
-    void world.clock.busy(async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
-      const url = new URL(request.url ?? '/', 'http://prometheus');
-      requests.set(url.pathname, (requests.get(url.pathname) ?? 0) + 1);
-      const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
-      const call: Call = {
-        method: request.method ?? 'GET',
-        path: url.pathname,
-        form: isForm ? new URLSearchParams(Buffer.concat(chunks).toString()) : url.searchParams,
-        headers: request.headers,
-        now: world.clock.now(),
-      };
-      const { status = 200, body } = safely(call);
-      const text = typeof body === 'string' ? body : JSON.stringify(body);
-      response.writeHead(status, {
-        'content-type': typeof body === 'string' ? 'text/html' : 'application/json',
-        'content-length': Buffer.byteLength(text),
-      });
-      response.end(text);
-    });
-  });
-  server.keepAliveTimeout = 60_000;
+  const rulesFor = createRuleBook<PrometheusRule>(born);
 
-  function safely(call: Call): Answer {
+  function safely(call: ProviderCall): Answer {
     try {
       if (!mayAsk(call)) return { status: 401, body: 'Unauthorized\n' };
-      const rules = rulesFor(call);
+      const rules = rulesFor(world.scenario.prometheus?.rules ?? [], call);
       const broken = rules.find(({ kind }) => ['status', 'error', 'no-data', 'page'].includes(kind));
       if (broken) return brokenAnswer(broken);
       for (const cluster of all) cluster.advance(call.now);
@@ -86,10 +49,11 @@ export async function startPrometheus(
     }
   }
 
-  function answerTo({ method, path, form, now }: Call, rules: readonly PrometheusRule[]): Answer {
+  function answerTo(call: ProviderCall, rules: readonly PrometheusRule[]): Answer {
+    const { method, path, now } = call;
     const query = /^\/api\/v1\/(query|query_range)$/.exec(path)?.[1] as QueryKind | undefined;
     if (query !== undefined && (method === 'GET' || method === 'POST')) {
-      return answerQuery(query, form, now, (parsed) => {
+      return answerQuery(query, formOf(call), now, (parsed) => {
         const selectors = selectorsOf(parsed);
         const asked = rules.filter(
           ({ metric }) =>
@@ -125,31 +89,21 @@ export async function startPrometheus(
     }
   }
 
-  function mayAsk({ headers }: Call): boolean {
+  function mayAsk({ headers }: ProviderCall): boolean {
     if (!options.credentials) return true;
     const { username, password } = options.credentials;
     const basic = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     return headers.authorization === basic || headers.authorization === `Bearer ${password}`;
   }
 
-  /** Rules of the scenario that fit the request; each use of a limited one is counted. */
-  function rulesFor({ path, now }: Call): PrometheusRule[] {
-    return (world.scenario.prometheus?.rules ?? []).filter((rule) => {
-      if (rule.path !== undefined && !path.startsWith(rule.path)) return false;
-      if (!within(spanOf(rule), (now - born) / 60_000)) return false;
-      const count = (used.get(rule) ?? 0) + 1;
-      used.set(rule, count);
-      return count <= (rule.times ?? Infinity);
-    });
-  }
+  const { url, requests, stop } = await serveProvider(world, safely, options.port);
+  return { url, requests, storage, stop };
+}
 
-  const { address, stop } = await listen(server, options.port);
-  return {
-    url: `http://${address}`,
-    requests,
-    storage,
-    stop,
-  };
+/** Parameters of the address, or of a form. */
+function formOf({ headers, query, body }: ProviderCall): URLSearchParams {
+  const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+  return isForm ? new URLSearchParams(body) : query;
 }
 
 function brokenAnswer({ kind, code }: PrometheusRule): Answer {

@@ -1,6 +1,7 @@
 import type { SimulatedCluster } from '../clusters/cluster.js';
 import { within } from '../clusters/faults.js';
 import type { Generator } from '../metrics/generator.js';
+import { spanOf } from '../metrics/provider-server.js';
 import { type Exposed, expose, SCRAPE_MS, scrapeOffset } from './exposition.js';
 import type { PrometheusRule } from './faults.js';
 import { fits } from './promql/parse.js';
@@ -62,8 +63,4 @@ function samples(
     values.push(has('nan') ? Number.NaN : has('inf') ? Number.POSITIVE_INFINITY : at(time));
   }
   return { labels, times, values };
-}
-
-export function spanOf(rule: PrometheusRule): true | PrometheusRule {
-  return rule.after === undefined && rule.until === undefined ? true : rule;
 }
