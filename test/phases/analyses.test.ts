@@ -3,6 +3,7 @@ import { checkSchema } from '../../lib/config/checks-schema.js';
 import { RetryableError } from '../../lib/domain/errors.js';
 import type { ClusterReport } from '../../lib/domain/evidence.js';
 import { measure } from '../../lib/phases/measure.js';
+import { runAnalyses } from '../../lib/phases/support/analyses.js';
 import { journalKeys } from '../../lib/ports/journal-keys.js';
 import { KEY, planned, restarted } from '../support/fakes/drive.js';
 import { quiet } from '../support/fakes/metrics.js';
@@ -95,6 +96,21 @@ describe('an AnalysisTemplate gates a soak', () => {
       expect(out.outcome).toBe('held');
       expect(out.reason).toMatch(/queue/);
     }
+  });
+
+  it('is judged by what was asked for, however long the answer takes', async () => {
+    const w = withAnalysis();
+    w.metrics.value = depth(() => 10);
+    const since = w.clock.now();
+    w.clock.advance(10);
+    const { query } = w.metrics;
+    w.metrics.query = async (one) => {
+      const answer = await query(one);
+      w.clock.advance(4);
+      return answer;
+    };
+    const { ended } = await runAnalyses(await w.registry.batch('dev-wave-1'), since, w.ports);
+    expect(ended.get(WAVE[0])).toMatchObject([{ verdict: 'passed' }]);
   });
 
   it('that cannot be run stops a rollout before anything is changed', async () => {

@@ -33,6 +33,8 @@ export async function runAnalyses(
   ports: AnalysisPorts,
 ): Promise<Analyses> {
   const analyses: Analyses = { failed: new Map(), ended: new Map() };
+  // Once: what is asked for ends here, and what comes after it while providers answer was not asked for.
+  const to = ports.now();
   const put = (into: Map<string, CheckResult[]>, cluster_id: string, result: CheckResult) =>
     into.set(cluster_id, [...(into.get(cluster_id) ?? []), result]);
   await Promise.all(
@@ -41,13 +43,13 @@ export async function runAnalyses(
       try {
         const answers = await within(
           check.timeout_seconds,
-          Promise.all(asked.map((one) => query(declared, one, clusters, since, ports))),
+          Promise.all(asked.map((one) => query(declared, one, clusters, { since, to }, ports.metrics))),
         );
         for (const { cluster_id } of clusters) {
           const measured = new Map<string, Measurement[]>(
             asked.map((one, index) => [
               one.metric.name,
-              measurementsOf(one, answers[index]!.get(cluster_id), since, ports.now()),
+              measurementsOf(one, answers[index]!.get(cluster_id), since, to),
             ]),
           );
           const judge = (phase: 'running' | 'completed') =>
@@ -88,11 +90,10 @@ async function query(
   { check }: DeclaredAnalysis,
   asked: AskedMetric,
   clusters: readonly Cluster[],
-  since: number,
-  { metrics, now }: AnalysisPorts,
+  { since, to }: { readonly since: number; readonly to: number },
+  metrics: Ports['metrics'],
 ): Promise<Map<string, MeasuredGroups>> {
   const { metric, query: text, lookbackMs, form } = asked;
-  const to = now();
   const question = {
     metric: `${check.name} ${metric.name}`,
     query: text,
