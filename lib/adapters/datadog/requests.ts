@@ -104,12 +104,13 @@ export async function askV2<T extends z.ZodType>(
   const body = { data: { type: `${kind}_request`, attributes } };
   const answer = answerSchema.safeParse(await client.post(`/api/v2/query/${kind}`, body, what));
   const found = shape.safeParse(answer.data?.data?.attributes);
-  const problems = answer.data?.errors ?? answer.data?.data?.errors;
-  const said = problems?.length
-    ? `Datadog says: ${typeof problems === 'string' ? problems : JSON.stringify(problems)}`
-    : undefined;
+  // Of the whole and of its part: the one may be an empty list where the other says what is wrong.
+  const problems = [answer.data?.errors, answer.data?.data?.errors].filter((one) => one?.length);
+  const said = problems
+    .map((one) => `Datadog says: ${typeof one === 'string' ? one : JSON.stringify(one)}`)
+    .join('; ');
   if (answer.success && !answer.data.data)
-    throw new TerminalError(`Cannot ${what}: ${said ?? 'Datadog answered without data'}`);
+    throw new TerminalError(`Cannot ${what}: ${said || 'Datadog answered without data'}`);
   if (!found.success) throw new TerminalError(`Cannot ${what}: Datadog's answer has an unknown shape`);
   return { attributes: found.data, ...(said ? { warning: said.slice(0, 300) } : {}) };
 }

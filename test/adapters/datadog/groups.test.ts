@@ -184,6 +184,13 @@ describe('Datadog groups, of v2 scalars', () => {
       /Datadog says: a shard/,
     ],
     [
+      'errors within the data, and none beside it',
+      {
+        json: { errors: [], data: { attributes: columns([1], [['a']], [['1']]), errors: 'a shard' } },
+      },
+      /Datadog says: a shard/,
+    ],
+    [
       'errors within the data',
       attributes(columns([1], [['a']], [['1']]), { errors: 'a shard' }),
       /Datadog says: a shard/,
