@@ -1,8 +1,7 @@
-import { parseAllDocuments } from 'yaml';
 import { messageOf } from '../domain/errors.js';
 import type { Condition } from './expression/evaluate.js';
 import { type AnalysisMetric, loadTemplates, resolveTemplate } from './template.js';
-import { KINDS, type Manifest, type Report, type TemplateFile } from './template-files.js';
+import { documentsOf, KINDS, type Manifest, type Report, type TemplateFile } from './template-files.js';
 import { checkKustomizations, patchFiles } from './template-kustomize.js';
 import { queryFindings } from './template-queries.js';
 import { checkReferences, checkSelections } from './template-references.js';
@@ -25,10 +24,7 @@ export function checkTemplates(files: readonly TemplateFile[]): {
   const report = (path: string, message: string) => findings.push({ path, message });
   const manifests: Manifest[] = [];
   for (const { path, text } of files) {
-    for (const document of parseAllDocuments(text)) {
-      const broken = document.errors[0];
-      if (broken) report(path, `not YAML: ${broken.message.split('\n')[0]}`);
-      const raw: unknown = broken ? undefined : document.toJS();
+    for (const raw of documentsOf(text, (message) => report(path, message))) {
       if (typeof raw === 'object' && raw !== null)
         manifests.push({ path, raw: raw as Record<string, unknown> });
     }

@@ -1,6 +1,5 @@
 import { dirname, join, normalize } from 'node:path/posix';
-import { parseAllDocuments, parseDocument } from 'yaml';
-import { KINDS, type Manifest, type Report, type TemplateFile } from './template-files.js';
+import { documentsOf, KINDS, type Manifest, type Report, type TemplateFile } from './template-files.js';
 import type { AnalysisTemplate } from './template-schema.js';
 
 export function patchFiles(manifests: readonly Manifest[]): Set<string> {
@@ -67,11 +66,15 @@ function checkPatches(
   report: Report,
 ): void {
   const inline = [
-    ...listOf(raw.patches).map((one) => (one as { patch?: unknown } | null)?.patch),
-    ...listOf(raw.patchesStrategicMerge),
+    ...[...listOf(raw.patches), ...listOf(raw.patchesJson6902)].map(
+      (one) => (one as { patch?: unknown } | null)?.patch,
+    ),
+    // A text of one line is the name of a file.
+    ...listOf(raw.patchesStrategicMerge).filter((text) => String(text).includes('\n')),
   ];
-  const texts = inline.filter((text): text is string => typeof text === 'string' && text.includes('\n'));
-  const documents = texts.flatMap((text) => parseAllDocuments(text).map((one) => one.toJS() as unknown));
+  const documents = inline.flatMap((text) =>
+    typeof text === 'string' ? documentsOf(text, (message) => report(path, `a patch is ${message}`)) : [],
+  );
   const own = patchFiles(manifests.filter((one) => one.path === path));
   for (const manifest of manifests) if (own.has(manifest.path)) documents.push(manifest.raw);
   for (const document of documents) {
@@ -112,7 +115,8 @@ function checkOperations(
     const { patch, path: file, target } = (one ?? {}) as { patch?: unknown; path?: unknown; target?: Target };
     const named = typeof file === 'string' ? normalize(join(dirname(path), file)) : undefined;
     const text = typeof patch === 'string' ? patch : files.find((other) => other.path === named)?.text;
-    const operations: unknown = text === undefined ? undefined : parseDocument(text).toJS();
+    // What cannot be read was reported.
+    const [operations] = documentsOf(text ?? '', () => undefined);
     return Array.isArray(operations) ? [{ target, operations: operations as (Operation | null)[] }] : [];
   });
   for (const { raw: original } of manifests.filter((one) => KINDS.includes(String(one.raw.kind)))) {

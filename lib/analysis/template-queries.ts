@@ -1,3 +1,4 @@
+import { isNumberOfNothing } from '../config/promql-silence.js';
 import { isPlainQuery } from '../config/query-scope.js';
 import type { AnalysisMetric } from './template.js';
 
@@ -30,8 +31,8 @@ export function queryFindings(metric: AnalysisMetric): string[] {
 /** How a query makes a number of no data; `undefined`: it does not. */
 export function takesSilenceForHealth({ provider }: AnalysisMetric): string | undefined {
   const { prometheus, datadog } = provider;
-  if (prometheus && takesSilenceForNumber(prometheus.query))
-    return 'passes without data: the query takes silence for a number, by `or vector(...)`; let it be there only where something is measured, as in: or 0 * sum(up{...})';
+  if (prometheus && isNumberOfNothing(prometheus.query))
+    return 'passes without data: the query takes silence for a number, by `vector(...)` or `absent(...)`; let it be there only where something is measured, as in: or 0 * sum(up{...})';
   if (!datadog) return undefined;
   const { queries, formula } = partsOf(datadog);
   const whole = formula.replace(NAME, (name) => queries[name] ?? name);
@@ -43,32 +44,6 @@ export function takesSilenceForHealth({ provider }: AnalysisMetric): string | un
 function partsOf(datadog: NonNullable<AnalysisMetric['provider']['datadog']>) {
   const queries: Readonly<Record<string, string>> = datadog.queries ?? { query: datadog.query ?? '' };
   return { queries, formula: datadog.formula ?? Object.keys(queries)[0] ?? '' };
-}
-
-/**
- * `or vector(...)` with nothing beside its group that must be there too. A share whose numerator may be silent,
- * `(sum(errors) or vector(0)) / sum(requests)`, is none where its denominator is.
- */
-function takesSilenceForNumber(query: string): boolean {
-  return [...query.matchAll(/\bor\s+(?:on\s*\([^)]*\)\s*)?vector\s*\(/g)].some(({ index }) => {
-    const open = groupOf(query, index);
-    if (open === -1) return true;
-    const beside = `${query.slice(0, open)}()${query.slice(endOf(query, open + 1))}`;
-    const names = beside
-      .replace(/\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ')
-      .replace(/\b(?:and|or|unless|bool|offset|vector)\b|\b\w+(?=\s*\()/g, ' ');
-    return !/[A-Za-z_:]/.test(names.replace(/\b\d\w*/g, ' '));
-  });
-}
-
-/** Where the parenthesis opens that encloses a place; -1: none does. */
-function groupOf(text: string, place: number): number {
-  let depth = 0;
-  for (let at = place - 1; at >= 0; at--) {
-    if (text[at] === ')') depth++;
-    if (text[at] === '(' && depth-- === 0) return at;
-  }
-  return -1;
 }
 
 /** Behind the parenthesis that closes what is open at `from`. */

@@ -1,7 +1,7 @@
-import { parseAllDocuments } from 'yaml';
 import { UsageError } from '../domain/errors.js';
 import { type Condition, parseCondition } from './expression/evaluate.js';
 import { goDurationMs } from './expression/time.js';
+import { documentsOf } from './template-files.js';
 import { type AnalysisTemplate, type TemplateMetric, templateSchema } from './template-schema.js';
 
 /** A metric with its arguments filled in, its limits as numbers and its conditions parsed: ready to run. */
@@ -25,21 +25,21 @@ export interface AnalysisMetric {
 
 /** Reads every template of a YAML text. @throws UsageError naming file, template and field. */
 export function loadTemplates(text: string, file: string): AnalysisTemplate[] {
-  return (
-    parseAllDocuments(text)
-      // A separator at the end of a file begins a document that holds nothing.
-      .filter((document) => document.errors.length > 0 || document.toJS() !== null)
-      .map((document) => {
-        const broken = document.errors[0];
-        if (broken) throw new UsageError(`${file}: not YAML: ${broken.message.split('\n')[0]}`);
-        const raw = document.toJS() as { metadata?: { name?: string } };
-        const parsed = templateSchema.safeParse(raw);
-        if (parsed.success) return parsed.data;
-        const issue = parsed.error.issues[0]!;
-        const where = raw?.metadata?.name ? `${file}: ${raw.metadata.name}` : file;
-        throw new UsageError(`${where}: ${issue.path.join('.') || 'template'}: ${issue.message}`);
-      })
-  );
+  const documents = documentsOf(text, (message) => {
+    throw new UsageError(`${file}: ${message}`);
+  });
+  // A separator at the end of a file begins a document that holds nothing.
+  return documents
+    .filter((raw) => raw !== null)
+    .map((raw) => {
+      const parsed = templateSchema.safeParse(raw);
+      if (parsed.success) return parsed.data;
+      const issue = parsed.error.issues[0]!;
+      const name = (raw as { metadata?: { name?: string } }).metadata?.name;
+      throw new UsageError(
+        `${name ? `${file}: ${name}` : file}: ${issue.path.join('.') || 'template'}: ${issue.message}`,
+      );
+    });
 }
 
 export interface ResolveOptions {

@@ -3,7 +3,7 @@ const CLUSTER_MATCHER = /[A-Za-z_]\w*\s*=~?\s*"\{\w*cluster\w*\}"/;
 const GROUPING = /^(?:by|without|on|ignoring|group_left|group_right)$/i;
 const WORDS = /^(?:and|or|unless|atan2|bool|offset|inf|nan|start|end)$/i;
 
-type Token = { readonly kind: 'name' | 'braces' | 'other'; readonly text: string };
+export type Token = { readonly kind: 'name' | 'braces' | 'other'; readonly text: string };
 
 /**
  * The parts of a PromQL query whose matchers do not name the cluster: every selector must, with `=` or `=~`. A
@@ -63,7 +63,8 @@ function endOfParentheses(tokens: readonly Token[], at: number): number {
   return tokens.length;
 }
 
-function lex(query: string): Token[] {
+/** Texts, ranges, numbers and comments are left out. */
+export function lex(query: string): Token[] {
   const tokens: Token[] = [];
   let rest = query.trimStart();
   while (rest !== '') {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { loadTemplates } from '../../lib/analysis/template.js';
 import { checkTemplates } from '../../lib/analysis/template-check.js';
 
 const template = (name: string, condition: string, kind = 'ClusterAnalysisTemplate', more = '') => ({
@@ -225,6 +226,25 @@ patches:
     expect(messages({ ...good, text: kept })[0]).toContain('measurementRetention names metric n.*');
   });
 
+  it.each([
+    [
+      'a patch',
+      'patches: [{target: {kind: ClusterAnalysisTemplate}, patch: "- {op: add, path: /spec/x, value: *a}"}]',
+    ],
+    ['a merge', 'patches: [{patch: "kind: *a"}]'],
+    ['an older patch', 'patchesJson6902: [{target: {name: good}, patch: "- *a"}]'],
+    ['an older merge', 'patchesStrategicMerge: ["kind: *a\\nmetadata: {name: good}"]'],
+  ])('names the file where an alias of %s leads nowhere', (_, text) => {
+    const found = messages(good, { path: 'kustomization.yaml', text: `resources: [good.yaml]\n${text}` });
+    expect(found).toEqual([expect.stringMatching(/^kustomization.yaml: a patch is not YAML: .*alias/)]);
+  });
+
+  it('names the file that has an alias of nothing', () => {
+    const text = good.text.replace('{name: good}', '*a');
+    expect(messages({ ...good, text })).toEqual([expect.stringMatching(/^good.yaml: not YAML: .*alias/)]);
+    expect(() => loadTemplates(text, 'checks: good')).toThrow(/^checks: good: not YAML: .*alias/);
+  });
+
   const asks = (provider: string) => {
     const { text } = template('t', 'successCondition: "result < 1"');
     return messages({ path: 't.yaml', text: text.replace('{web: {url: "http://x"}}', provider) });
@@ -232,6 +252,21 @@ patches:
   it.each([
     ['or vector', `{prometheus: {query: 'sum(a{c="x"}) or vector(0)'}}`],
     ['or on() vector', `{prometheus: {query: 'sum(a{c="x"}) or on() vector(0)'}}`],
+    ['in capitals', `{prometheus: {query: 'sum(a{c="x"}) OR vector(0)'}}`],
+    ['or ignoring() vector', `{prometheus: {query: 'sum(a{c="x"}) or ignoring (c) vector(0)'}}`],
+    ['in parentheses', `{prometheus: {query: 'sum(a{c="x"}) or (vector(0))'}}`],
+    ['a fraction', `{prometheus: {query: 'sum(a{c="x"}) or .5 * vector(1)'}}`],
+    ['calculated', `{prometheus: {query: 'sum(a{c="x"}) or 0 * vector(1)'}}`],
+    ['with a label', `{prometheus: {query: 'a{c="x"} or label_replace(vector(0), "c", "x", "", "")'}}`],
+    ['after a comment', `{prometheus: {query: "sum(a{c='x'}) or # else\\n vector(0)"}}`],
+    ['before it', `{prometheus: {query: 'vector(0) or sum(a{c="x"})'}}`],
+    ['what is absent', `{prometheus: {query: 'sum(a{c="x"}) or absent(a{c="x"}) - 1'}}`],
+    ['what is absent alone', `{prometheus: {query: '1 - absent_over_time(a{c="x"}[5m])'}}`],
+    ['what is not there left out', `{prometheus: {query: 'vector(0) unless a{c="x"}'}}`],
+    [
+      'a comparison with a number of nothing',
+      `{prometheus: {query: 'vector(1) > bool scalar(sum(a{c="x"}))'}}`,
+    ],
     ['in a group alone', `{prometheus: {query: '100 * max by (c) (sum(a{c="x"}) or vector(0))'}}`],
     ['default_zero', "{datadog: {query: 'default_zero(sum:a{c:x}.as_count())'}}"],
     [
@@ -245,6 +280,14 @@ patches:
   it.each([
     `{prometheus: {query: 'sum(a{c="x"}) or 0 * sum(up{c="x"})'}}`,
     `{prometheus: {query: '(sum(a{c="x"}) or vector(0)) / sum(b{c="x"})'}}`,
+    "{prometheus: {query: '{{args.limit}}'}}",
+    `{prometheus: {query: 'scalar(sum(a{c="x"})) / 2'}}`,
+    `{prometheus: {query: 'clamp_min(sum by (p) (rate(a{c="x"}[5m] offset -5m)) > 0.5, 1)'}}`,
+    `{prometheus: {query: 'topk(3, sum(a{c="x"}) by (p)) and on (p) vector(1)'}}`,
+    `{prometheus: {query: 'sum(a{c="x"}) > bool on() group_left() vector(0)'}}`,
+    `{prometheus: {query: 'a{c="x", w="or vector(0)"} @ end() - -1'}}`,
+    `{prometheus: {query: 'max_over_time((a{c="x"} unless b{c="x"})[5m:1m])'}}`,
+    `{prometheus: {query: 'label_replace(a{c="x"}, "d", "$1", "c", "(.*)")'}}`,
     "{datadog: {query: 'default_zero(sum:a{c:x}.as_count()) / sum:b{c:x}.as_count()'}}",
     "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x}', b: 'sum:b{c:x}'}, formula: 'default_zero(a) + 0 * b'}}",
     "{datadog: {apiVersion: v2, queries: {a: 'sum:a{c:x} by {pod}'}, formula: \"top(a, 100, 'sum', 'desc')\"}}",
