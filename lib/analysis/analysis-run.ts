@@ -37,6 +37,8 @@ export interface AnalysisOutcome {
 
 /** Argo Rollouts asks again this long after an error (analysis.go, DefaultErrorRetryInterval). */
 const ERROR_RETRY_MS = 10_000;
+/** Characters of a result in a reason. */
+const SHOWN = 80;
 
 /**
  * How an analysis stands.
@@ -181,7 +183,7 @@ export function judgeMeasurement(metric: AnalysisMetric, measurement: Measuremen
   const hollow = hollowOf(result);
   if (hollow) return { verdict: 'inconclusive', reason: hollow };
   try {
-    const shown = JSON.stringify(result).slice(0, 80);
+    const shown = JSON.stringify(Array.isArray(result) ? result.slice(0, SHOWN) : result).slice(0, SHOWN);
     if (metric.failure?.test(result, at)) {
       return { verdict: 'failed', reason: `${shown} meets the failure condition ${metric.failure.text}` };
     }

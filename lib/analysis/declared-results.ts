@@ -70,9 +70,9 @@ function foundAt({ form, lookbackMs }: AskedMetric, measured: MeasuredGroups, at
   const width = measured.widthMs ?? MINUTE;
   // An interval that is not over yet has a part of its value.
   const windows = [...measured.groups].flatMap(([group, points]): [string, readonly Point[]][] => {
-    const window = points.filter(
-      ({ t, value }) => t + width <= at && t + width > at - lookbackMs && value !== null,
-    );
+    const window = points
+      .slice(countUntil(points, at - lookbackMs - width), countUntil(points, at - width))
+      .filter(({ value }) => value !== null);
     return window.length > 0 ? [[group, window]] : [];
   });
   const newest = Math.max(...windows.map(([, window]) => window.at(-1)!.t));
@@ -119,15 +119,29 @@ function rangeAt(
 ): Found[] {
   const steps = Math.floor((startMs - endMs) / stepMs);
   const times = Array.from({ length: steps + 1 }, (_, step) => at - startMs + step * stepMs);
+  const found: Found[] = [];
   let newest = Number.NEGATIVE_INFINITY;
-  const found = [...groups].flatMap(([group, points]) =>
-    times.flatMap((time) => {
+  for (const [group, points] of groups) {
+    let until = countUntil(points, times[0]! - widthMs);
+    for (const time of times) {
+      while (until < points.length && points[until]!.t <= time - widthMs) until++;
       // What was asked for is a grid, of minutes: the last of them until the time stands for it.
-      const point = points.find(({ t }) => t + widthMs <= time && t + 2 * widthMs > time);
-      if (point === undefined) return [];
+      const point = points[until - 1];
+      if (point === undefined || point.t <= time - 2 * widthMs) continue;
       newest = Math.max(newest, time);
-      return [{ group, value: point.value }];
-    }),
-  );
+      found.push({ group, value: point.value });
+    }
+  }
   return newest > times.at(-1)! - FRESH_MS ? found : [];
+}
+
+/** How many of the points, which are in order of time, are not after it: a soak's are looked through at every minute. */
+function countUntil(points: readonly Point[], time: number): number {
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle]!.t <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
