@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { TerminalError } from '../../domain/errors.js';
 import type { GroupQuery, MetricGroups } from '../../ports/metrics.js';
+import { inParallel } from '../shared/in-parallel.js';
 import type { DatadogClient } from './client.js';
 import { gather } from './gather.js';
 import { parseQuery, renderText, standsAlone } from './query-text.js';
-import { ownerOf, sharesOf, value } from './requests.js';
+import { AT_ONCE, ownerOf, sharesOf, value } from './requests.js';
 
 /**
  * Four hours are answered in minutes, an hour in steps of 20 seconds, a day in steps of five minutes (Datadog's
@@ -40,33 +41,29 @@ export async function queryPoints(client: DatadogClient, query: GroupQuery): Pro
   const shares = sharesOf(template, query.clusters, standsAlone(template), MAX_TEXT);
   const to = Math.floor(query.to / 1000);
   const from = Math.floor(Math.min(query.from, query.to - LEAST_MS) / 1000);
-  await Promise.all(
-    shares.map(async (share) => {
-      const { clusters } = share;
-      const owner = ownerOf(template, share);
-      const what = `measure ${query.metric} of ${clusters.length} clusters`;
-      const parameters = {
-        from: String(from),
-        to: String(to),
-        query: renderText(template, clusters, share.alone),
-      };
-      const answer = shape.safeParse(await client.get('/api/v1/query', parameters, what));
-      if (!answer.success) throw new TerminalError(`Cannot ${what}: Datadog's answer has an unknown shape`);
-      const { error, series } = answer.data;
-      if (error) gathered.warn(clusters, `Datadog says: ${error.slice(0, 300)}`);
-      for (const { scope, tag_set, interval, pointlist } of series) {
-        // Series of arithmetic may have their tags in `scope` alone.
-        const owned = owner(
-          tag_set?.length ? tag_set : (scope ?? '').split(',').filter((tag) => tag !== '*'),
-        );
-        if (owned === undefined) continue;
-        gathered.width(owned.id, interval * 1000);
-        gathered.add(
-          owned,
-          pointlist.map(([t, number]) => ({ t, value: number })),
-        );
-      }
-    }),
-  );
+  await inParallel(shares, AT_ONCE, async (share) => {
+    const { clusters } = share;
+    const owner = ownerOf(template, share);
+    const what = `measure ${query.metric} of ${clusters.length} clusters`;
+    const parameters = {
+      from: String(from),
+      to: String(to),
+      query: renderText(template, clusters, share.alone),
+    };
+    const answer = shape.safeParse(await client.get('/api/v1/query', parameters, what));
+    if (!answer.success) throw new TerminalError(`Cannot ${what}: Datadog's answer has an unknown shape`);
+    const { error, series } = answer.data;
+    if (error) gathered.warn(clusters, `Datadog says: ${error.slice(0, 300)}`);
+    for (const { scope, tag_set, interval, pointlist } of series) {
+      // Series of arithmetic may have their tags in `scope` alone.
+      const owned = owner(tag_set?.length ? tag_set : (scope ?? '').split(',').filter((tag) => tag !== '*'));
+      if (owned === undefined) continue;
+      gathered.width(owned.id, interval * 1000);
+      gathered.add(
+        owned,
+        pointlist.map(([t, number]) => ({ t, value: number })),
+      );
+    }
+  });
   return gathered.answers();
 }

@@ -7,6 +7,8 @@ import { clusterValue, groupKey, type QueryTemplate, renderQueries } from './que
 /** Clusters in one request; fewer when their names make the request too long. */
 const MAX_CLUSTERS = 100;
 const MAX_BODY = 30_000;
+/** Requests of one query at the same time: there may be one for each cluster, or for each window. */
+export const AT_ONCE = 6;
 
 /** A number, null for a bucket without one, or a word such as "NaN". */
 export const value = z.union([z.number(), z.null(), z.string().transform(Number)]);

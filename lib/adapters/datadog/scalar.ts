@@ -4,7 +4,7 @@ import { inParallel } from '../shared/in-parallel.js';
 import type { DatadogClient } from './client.js';
 import { gather } from './gather.js';
 import { parseQuery, renderQueries, standsAlone } from './query-text.js';
-import { askV2, ownerOf, sharesOf, value } from './requests.js';
+import { AT_ONCE, askV2, ownerOf, sharesOf, value } from './requests.js';
 
 const column = z.discriminatedUnion('type', [
   z.object({ type: z.literal('group'), name: z.string(), values: z.array(z.array(z.string())) }),
@@ -15,9 +15,6 @@ const shape = z
   .object({ columns: z.array(column) })
   .refine(({ columns }) => columns.filter(({ type }) => type === 'number').length <= 1);
 type Columns = z.infer<typeof shape>['columns'];
-
-/** Each is one window of many clusters. */
-const AT_ONCE = 6;
 
 /**
  * What Datadog makes of whole windows, by `POST /api/v2/query/scalar`: what minutes cannot give, such as a

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import type { MetricGroups, MetricQuery } from '../../ports/metrics.js';
+import { inParallel } from '../shared/in-parallel.js';
 import type { DatadogClient } from './client.js';
 import { gather } from './gather.js';
 import { parseQuery, renderQueries, standsAlone } from './query-text.js';
-import { askV2, ownerOf, sharesOf, value } from './requests.js';
+import { AT_ONCE, askV2, ownerOf, sharesOf, value } from './requests.js';
 
 const INTERVAL_MS = 60_000;
 
@@ -27,44 +28,42 @@ export async function queryTimeseries(
   const template = parseQuery(query.query, grouped);
   const gathered = gather(query.clusters);
   const shares = sharesOf(template, query.clusters, grouped && standsAlone(template));
-  await Promise.all(
-    shares.map(async (share) => {
-      const { clusters } = share;
-      const owner = ownerOf(template, share);
-      const { attributes, warning } = await askV2(
-        client,
-        'timeseries',
-        {
-          from: query.from,
-          to: query.to,
-          // A hint: the server may widen it.
-          interval: INTERVAL_MS,
-          formulas: [{ formula: template.formula }],
-          queries: renderQueries(template, clusters, share.alone),
-        },
-        shape,
-        `measure ${query.metric} of ${clusters.length} clusters`,
-      );
-      if (warning) gathered.warn(clusters, warning);
-      const { series, times, values } = attributes;
-      const widthMs = widthOf(times);
-      for (const [index, { group_tags }] of series.entries()) {
-        const owned = owner(group_tags ?? []);
-        if (owned === undefined) continue;
-        const row = values[index] ?? [];
-        if (row.length !== times.length)
-          gathered.warn(
-            clusters.filter(({ cluster_id }) => cluster_id === owned.id),
-            'Datadog answered with fewer values than times',
-          );
-        gathered.width(owned.id, widthMs);
-        gathered.add(
-          owned,
-          times.map((t, at) => ({ t, value: row[at] ?? null })),
+  await inParallel(shares, AT_ONCE, async (share) => {
+    const { clusters } = share;
+    const owner = ownerOf(template, share);
+    const { attributes, warning } = await askV2(
+      client,
+      'timeseries',
+      {
+        from: query.from,
+        to: query.to,
+        // A hint: the server may widen it.
+        interval: INTERVAL_MS,
+        formulas: [{ formula: template.formula }],
+        queries: renderQueries(template, clusters, share.alone),
+      },
+      shape,
+      `measure ${query.metric} of ${clusters.length} clusters`,
+    );
+    if (warning) gathered.warn(clusters, warning);
+    const { series, times, values } = attributes;
+    const widthMs = widthOf(times);
+    for (const [index, { group_tags }] of series.entries()) {
+      const owned = owner(group_tags ?? []);
+      if (owned === undefined) continue;
+      const row = values[index] ?? [];
+      if (row.length !== times.length)
+        gathered.warn(
+          clusters.filter(({ cluster_id }) => cluster_id === owned.id),
+          'Datadog answered with fewer values than times',
         );
-      }
-    }),
-  );
+      gathered.width(owned.id, widthMs);
+      gathered.add(
+        owned,
+        times.map((t, at) => ({ t, value: row[at] ?? null })),
+      );
+    }
+  });
   return gathered.answers();
 }
 
