@@ -15,6 +15,7 @@ const field = z.string().refine((text) => parseFieldPath(text) !== undefined, {
 });
 const API_PATH =
   /^\/(?:api\/v1|apis\/[a-z0-9.-]+\/v\w+)(?:\/namespaces\/[a-z0-9.-]+)?\/[a-z]+(?:\/[a-z0-9.:-]+)?$/;
+const SECRETS = /^\/api\/v1\/(?:namespaces\/[^/]+\/)?secrets(?:\/|$)/;
 
 const kubectl = z.strictObject({
   kind: z.literal('kubectl'),
@@ -115,6 +116,12 @@ export const checkSchema = z
         issues.addIssue({ code: 'custom', message: 'names a metric twice', path: ['metrics'] });
     }
     if (check.kind !== 'kubectl') return;
+    if (SECRETS.test(check.resource))
+      issues.addIssue({
+        code: 'custom',
+        message: 'is a Secret, whose values would stand in logs and reports; ask what uses it',
+        path: ['resource'],
+      });
     const limits = [check.expected_value, check.expected_field, check.maximum].filter(
       (one) => one !== undefined,
     );

@@ -131,6 +131,16 @@ logging: {level: INFO, format: json, output: stdout}
     expect(problems(`checks: [{kind: kubectl, name: a, ${resource}, path: .x}]\n`)).toEqual([
       'guard.yaml: checks.0: needs one of expected_value, expected_field and maximum',
     ]);
+    for (const secret of [
+      '/api/v1/namespaces/a/secrets/b',
+      '/api/v1/namespaces/a/secrets',
+      '/api/v1/secrets',
+    ])
+      expect(problems(`checks: [${fine.replace('/api/v1/nodes', secret)}]\n`)).toEqual([
+        'guard.yaml: checks.0.resource: is a Secret, whose values would stand in logs and reports; ask what uses it',
+      ]);
+    const named = '/api/v1/namespaces/secrets/services/a';
+    expect(problems(`checks: [${fine.replace('/api/v1/nodes', named)}]\n`)).toEqual([]);
     expect(problems('checks: [{kind: health_endpoint, name: a, url: "https://a.b/"}]\n')[0]).toMatch(
       /^guard.yaml: checks.0.url: is not the address of a service in the cluster/,
     );
