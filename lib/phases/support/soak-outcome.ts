@@ -29,7 +29,8 @@ export function withAlerts(
   const ours = firing.filter((alert) => wave.has(alert.cluster_id));
   if (ours.length === 0 || judgement.decision === 'failed') return judgement;
   // Another alert of a control has nothing to do with it: one may fire there all year.
-  const elsewhere = new Set(firing.filter((alert) => !wave.has(alert.cluster_id)).map(({ name }) => name));
+  const others = firing.filter((alert) => !wave.has(alert.cluster_id) && isBroken(alert));
+  const elsewhere = new Set(others.map(({ name }) => name));
   const broken = ours.filter((alert) => isBroken(alert) && !elsewhere.has(alert.name));
   const shown = broken.length > 0 ? broken : ours;
   const first = shown[0]!;

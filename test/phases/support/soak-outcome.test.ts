@@ -81,6 +81,17 @@ describe('the reports of a soak', () => {
     });
   });
 
+  it('the same alert without data on a cluster that was not changed excuses nothing', () => {
+    const silent = fires('control-1', 'errors', 'No Data');
+    expect(withAlerts(soaking, [fires('eks-10', 'errors'), silent], wave, false)).toMatchObject({
+      decision: 'failed',
+      reason: '1 unsilenced alerts, first: errors on eks-10',
+    });
+    const both = withAlerts(soaking, [fires('eks-10', 'errors', 'No Data'), silent], wave, false);
+    expect(both).toMatchObject({ verdict: 'inconclusive', decision: 'continue' });
+    expect(both.environment).toBeUndefined();
+  });
+
   it.each(['No Data', 'Unknown', 'Skipped', 'something new'])(
     'an alert in the state %s proves nothing: no rollback, and no pass',
     (state) => {
