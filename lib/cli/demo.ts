@@ -33,7 +33,7 @@ interface DemoOptions {
 interface Act {
   readonly batch: string;
   readonly title: string;
-  readonly expect?: Outcome;
+  readonly expect: Outcome;
 }
 
 const ACTS: readonly Act[] = [
@@ -87,7 +87,13 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
     '2026-06-01T00:00:00Z',
   );
   const acts: readonly Act[] = own
-    ? [{ batch: options.batch!, title: `${options.target} ${options.to} on ${options.tree}` }]
+    ? [
+        {
+          batch: options.batch!,
+          title: `${options.target} ${options.to} on ${options.tree}`,
+          expect: 'healthy',
+        },
+      ]
     : ACTS;
 
   // Only now: the engine and the simulation take a moment to load.
@@ -124,7 +130,7 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
   const report = demoReport(reports, (Date.now() - startedAt) / 1000);
   if (options.json) io.out(JSON.stringify(report));
   else show.closing(report);
-  const asDescribed = acts.every((act, index) => (act.expect ?? 'healthy') === reports[index]?.outcome);
+  const asDescribed = acts.every((act, index) => act.expect === reports[index]?.outcome);
   if (!asDescribed)
     io.exit(reports.some((entry) => own && entry.outcome === 'refused') ? EXIT.refused : EXIT.failed);
 }

@@ -3,6 +3,7 @@ import { TerminalError } from '../domain/errors.js';
 import type { Outcome, Rollout } from '../domain/rollout.js';
 import type { Verdict } from '../domain/verdict.js';
 import { settleOutput } from '../phases/contracts.js';
+import { noteTo } from './format-option.js';
 import { EXIT, type Io } from './io.js';
 import type { Remote } from './remote.js';
 import { describeRollout, endOf, readProgress } from './status.js';
@@ -17,22 +18,30 @@ export interface Ended {
 }
 
 /**
- * Follows a rollout, one line per change of its phase, to its end or to the gate where a human decides. Sets the
- * exit code from the outcome.
+ * Follows a rollout, one line per change of its phase, to its end or to the gate where a human decides, or only
+ * until its plan has let the execution in (`start`): what a rule refuses is said, and is exit code 3, also where
+ * nobody follows. Else the exit code is the outcome's. `begun` is said once when it was let in.
  */
 export async function follow(
   key: string,
   wanted: string | undefined,
   on: Remote,
   io: Io,
-  options: { until?: 'gate' | 'end'; format?: string },
+  options: { until?: 'start' | 'gate' | 'end'; format?: string; begun?: string },
 ): Promise<Ended | undefined> {
   const json = options.format === 'json';
   let said = '';
+  let { begun } = options;
   for (;;) {
     const rollout = await on.journal.rollout(key);
     const mine = rollout !== undefined && (wanted === undefined || rollout.executions.includes(wanted));
     if (mine) {
+      if (begun !== undefined) noteTo(io, options.format ?? 'table')(begun);
+      begun = undefined;
+      if (options.until === 'start') {
+        if (json) io.out(JSON.stringify(rollout));
+        return undefined;
+      }
       const line = await lineOf(rollout, on);
       // The end is told with all that belongs to it.
       if (line !== said && !json && rollout.outcome === undefined) io.out(line);

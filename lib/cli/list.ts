@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Cluster } from '../domain/cluster.js';
-import { UsageError } from '../domain/errors.js';
 import type { Registry } from '../ports/registry.js';
 import { guarded } from './errors.js';
 import { formatOption } from './format-option.js';
 import { examples } from './help.js';
 import type { Io } from './io.js';
+import { refuseUnknownTarget, refuseUnknownValue } from './known.js';
 import { connectRegistry } from './remote.js';
 import { table } from './table.js';
 
@@ -40,24 +40,15 @@ export function register(program: Command, io: Io): void {
     );
 }
 
-/** @throws UsageError for a batch or an environment that no cluster has: a slip must not look like an empty fleet. */
+/** @throws UsageError for a batch, an environment or a target that is not there: a slip must not look like an empty fleet. */
 async function chosen(
   registry: Registry,
-  { batch, environment }: { batch?: string; environment?: string },
+  { batch, environment, target }: { batch?: string; environment?: string; target: string },
 ): Promise<Cluster[]> {
   const all = await registry.all();
-  for (const [field, wanted] of [
-    ['batch_id', batch],
-    ['environment', environment],
-  ] as const) {
-    const known = new Set(all.map((cluster) => cluster[field]));
-    if (wanted !== undefined && !known.has(wanted)) {
-      const word = field === 'batch_id' ? 'batch' : field;
-      throw new UsageError(
-        `no cluster of ${word} '${wanted}' in the registry; it has ${[...known].sort().join(', ') || 'no clusters'}`,
-      );
-    }
-  }
+  if (batch !== undefined) refuseUnknownValue(all, 'batch_id', batch);
+  if (environment !== undefined) refuseUnknownValue(all, 'environment', environment);
+  if (all.length > 0) refuseUnknownTarget(all, target);
   return all.filter(
     (cluster) =>
       (batch === undefined || cluster.batch_id === batch) &&

@@ -1,13 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { exportCluster, parseRegistry as parse } from '../config/registry-format.js';
 import type { Cluster } from '../domain/cluster.js';
 import { RefusedError, UsageError } from '../domain/errors.js';
 import type { Registry } from '../ports/registry.js';
 import { guarded } from './errors.js';
+import { formatOption } from './format-option.js';
 import type { Io } from './io.js';
 import { connectRegistry } from './remote.js';
+import { table } from './table.js';
+
+const LINE = 'a line for people, one JSON document for programs';
 
 /** `guard registry import|add|show|update|remove|export` */
 export function register(program: Command, io: Io): void {
@@ -21,7 +25,8 @@ export function register(program: Command, io: Io): void {
     )
     .argument('<file>')
     .option('--replace', 'also replace clusters that are there, but not their status, lease and versions')
-    .action((file: string, options: { replace?: boolean }) =>
+    .addOption(formatOption(LINE))
+    .action((file: string, options: { replace?: boolean; format: string }) =>
       guarded(io, async () => {
         const clusters = parseRegistry(readText(io, file), file);
         const registry = open();
@@ -34,7 +39,8 @@ export function register(program: Command, io: Io): void {
         }
         for (const cluster of clusters)
           await registry.save(...merged(cluster, known.get(cluster.cluster_id)));
-        io.out(`${clusters.length} clusters imported from ${file}`);
+        const imported = clusters.map((cluster) => cluster.cluster_id);
+        say(io, options, `${clusters.length} clusters imported from ${file}`, { imported });
       }),
     );
 
@@ -42,12 +48,15 @@ export function register(program: Command, io: Io): void {
     .command('add')
     .description('add one cluster, given as JSON')
     .argument('<json>', 'an object in the registry format, or @FILE')
-    .action((json: string) =>
+    .addOption(formatOption(LINE))
+    .action((json: string, options: Formatted) =>
       guarded(io, async () => {
         const text = json.startsWith('@') ? readText(io, json.slice(1)) : json;
         const [cluster] = parseRegistry(`[${text}]`, json.startsWith('@') ? json.slice(1) : 'the argument');
-        await open().save(cluster!, 0);
-        io.out(`${cluster!.cluster_id} added`);
+        const registry = open();
+        await registry.save(cluster!, 0);
+        const id = cluster!.cluster_id;
+        say(io, options, `${id} added`, await theOne(registry, id));
       }),
     );
 
@@ -55,9 +64,11 @@ export function register(program: Command, io: Io): void {
     .command('show')
     .description('one cluster, with everything that is known about it')
     .argument('<cluster_id>')
-    .action((id: string) =>
+    .addOption(formatOption())
+    .action((id: string, options: Formatted) =>
       guarded(io, async () => {
-        io.out(JSON.stringify(await theOne(open(), id), null, 2));
+        const cluster = await theOne(open(), id);
+        say(io, options, attributeTable(cluster), cluster);
       }),
     );
 
@@ -66,14 +77,15 @@ export function register(program: Command, io: Io): void {
     .description('change attributes: batch_id=prod-wave-2 owner_handle=@team datadog_tags.env=prod')
     .argument('<cluster_id>')
     .argument('<changes...>', 'attribute=value')
-    .action((id: string, changes: string[]) =>
+    .addOption(formatOption(LINE))
+    .action((id: string, changes: string[], options: Formatted) =>
       guarded(io, async () => {
         const registry = open();
         const cluster = await theOne(registry, id);
         const changed = changes.reduce(withChange, cluster);
         const [checked] = parseRegistry(exportRegistry([changed]), 'the change');
         await registry.save({ ...changed, ...pickEditable(checked!) }, cluster.version);
-        io.out(`${id} updated`);
+        say(io, options, `${id} updated`, await theOne(registry, id));
       }),
     );
 
@@ -82,7 +94,8 @@ export function register(program: Command, io: Io): void {
     .description('forget a cluster; refused while a rollout holds it')
     .argument('<cluster_id>')
     .option('--force', 'also when a rollout holds it')
-    .action((id: string, options: { force?: boolean }) =>
+    .addOption(formatOption(LINE))
+    .action((id: string, options: { force?: boolean; format: string }) =>
       guarded(io, async () => {
         const registry = open();
         const cluster = await theOne(registry, id);
@@ -93,7 +106,7 @@ export function register(program: Command, io: Io): void {
           );
         }
         await registry.remove(id, cluster.version);
-        io.out(`${id} removed`);
+        say(io, options, `${id} removed`, { removed: id });
       }),
     );
 
@@ -101,6 +114,9 @@ export function register(program: Command, io: Io): void {
     .command('export')
     .description('all clusters as JSON in the registry format, to a file or stdout')
     .argument('[file]')
+    .addOption(
+      new Option('--format <format>', 'always the registry format').choices(['json']).default('json'),
+    )
     .action((file: string | undefined) =>
       guarded(io, async () => {
         const clusters = await open().all();
@@ -112,6 +128,24 @@ export function register(program: Command, io: Io): void {
         }
       }),
     );
+}
+
+interface Formatted {
+  readonly format: string;
+}
+
+function say(io: Io, { format }: Formatted, text: string, document: unknown): void {
+  io.out(format === 'json' ? JSON.stringify(document, null, 2) : text);
+}
+
+/** Every attribute a row; what lies inside one by its path (`versions.istio.current`), lists by their number. */
+function attributeTable(cluster: Cluster): string {
+  return table(['ATTRIBUTE', 'VALUE'], rowsOf('', cluster));
+}
+
+function rowsOf(path: string, value: unknown): string[][] {
+  if (typeof value !== 'object' || value === null) return [[path, String(value)]];
+  return Object.entries(value).flatMap(([name, inner]) => rowsOf(path ? `${path}.${name}` : name, inner));
 }
 
 const EDITABLE = [

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { RefusedError, UsageError } from '../domain/errors.js';
+import type { Rollout } from '../domain/rollout.js';
 import { isExactVersion } from '../domain/version.js';
 import type { RolloutInput } from '../phases/contracts.js';
 import { rolloutInput } from '../phases/contracts.js';
@@ -9,7 +10,7 @@ import { formatOption, noteTo } from './format-option.js';
 import { examples } from './help.js';
 import type { Io } from './io.js';
 import { connect, type Remote } from './remote.js';
-import { ask, latestRollout, runningExecution, startAgain, startAndName } from './start.js';
+import { ask, type Begun, latestRollout, runningExecution, startAgain, startAndName } from './start.js';
 
 interface RunOptions {
   batch: string;
@@ -81,8 +82,8 @@ export function register(program: Command, io: Io): void {
           await follow(latest.key, undefined, on, io, options);
           return;
         }
-        const started = await startAgain(latest, 'verify', 'guard monitor', on, noteTo(io, options.format));
-        await follow(latest.key, started, on, io, options);
+        const { execution, begun } = await startAgain(latest, 'verify', 'guard monitor', on);
+        await follow(latest.key, execution, on, io, { ...options, begun });
       }),
     );
 
@@ -106,16 +107,20 @@ export function register(program: Command, io: Io): void {
     .action((options: { batch: string; target: string; reason: string; watch?: boolean; format: string }) =>
       guarded(io, async () => {
         const on = await remote();
-        const note = options.watch ? noteTo(io, options.format) : io.out;
         const latest = await latestRollout(on, options);
-        let goesOn: string | undefined;
-        if (await runningExecution(on, latest)) {
-          await ask(latest, 'rollback', options.reason, on);
-          note(
-            `rollout ${latest.key} is asked to roll back; its next step obeys (guard status --batch ${options.batch})`,
+        if (!(await runningExecution(on, latest))) {
+          const { execution, begun } = await startAgain(latest, 'roll-back', options.reason, on);
+          await follow(latest.key, execution, on, io, { ...untilOf(options), begun });
+          return;
+        }
+        if (latest.rollback)
+          throw new RefusedError(
+            `rollout ${latest.key} is being rolled back already (${latest.phase}): !${latest.rollback.iid} ${latest.rollback.url}`,
           );
-        } else goesOn = await startAgain(latest, 'roll-back', options.reason, on, note);
-        if (options.watch) await follow(latest.key, goesOn, on, io, options);
+        const asked = await ask(latest, 'rollback', options.reason, on);
+        const told = `rollout ${latest.key} is asked to roll back; its next step obeys (guard status --batch ${options.batch})`;
+        if (!options.watch) say(asked, told, options.format, io);
+        else await follow(latest.key, undefined, on, io, { ...options, begun: told });
       }),
     );
 
@@ -127,6 +132,7 @@ export function register(program: Command, io: Io): void {
     .requiredOption('--batch <name>')
     .option('--target <name>', 'what is upgraded', 'istio')
     .option('--reason <text>', 'why, for the audit', 'cancelled by hand')
+    .addOption(formatOption('a line for people, one JSON document for programs'))
     .addHelpText(
       'after',
       examples([
@@ -134,14 +140,15 @@ export function register(program: Command, io: Io): void {
         'before the merge: closes the request, frees the clusters',
       ]),
     )
-    .action((options: { batch: string; target: string; reason: string }) =>
+    .action((options: { batch: string; target: string; reason: string; format: string }) =>
       guarded(io, async () => {
         const on = await remote();
         const latest = await latestRollout(on, options);
         if (latest.outcome)
           throw new RefusedError(`rollout ${latest.key} is over (${latest.outcome}); nothing to cancel`);
-        await ask(latest, 'cancel', options.reason, on);
-        io.out(`rollout ${latest.key} is asked to end (guard status --batch ${options.batch})`);
+        const asked = await ask(latest, 'cancel', options.reason, on);
+        const told = `rollout ${latest.key} is asked to end (guard status --batch ${options.batch})`;
+        say(asked, told, options.format, io);
       }),
     );
 
@@ -176,15 +183,28 @@ export function register(program: Command, io: Io): void {
           throw new RefusedError(
             `rollout ${latest.key} is over (${latest.outcome}); nothing to resume (--from verify looks at it again)`,
           );
-        const note = options.watch ? noteTo(io, options.format) : io.out;
-        let goesOn = arn;
+        let again: Begun;
         if (options.from === undefined && latest.outcome === undefined && execution?.redrivable && arn) {
           await on.executions.redrive(arn);
-          note(`execution of ${latest.key} goes on where it failed`);
-        } else goesOn = await startAgain(latest, options.from ?? 'verify', 'guard resume', on, note);
-        if (options.watch) await follow(latest.key, goesOn, on, io, options);
+          again = { execution: arn, begun: `execution of ${latest.key} goes on where it failed` };
+        } else again = await startAgain(latest, options.from ?? 'verify', 'guard resume', on);
+        await follow(latest.key, again.execution, on, io, { ...untilOf(options), begun: again.begun });
       }),
     );
+}
+
+/** To the end with `--watch`, else only until the rollout was let in. */
+function untilOf({ watch, format }: { watch?: boolean; format: string }): {
+  until: 'start' | 'end';
+  format: string;
+} {
+  return { until: watch ? 'end' : 'start', format };
+}
+
+/** What was asked of a running rollout: a line for people, its record for programs. */
+function say(asked: Rollout, told: string, format: string, io: Io): void {
+  noteTo(io, format)(told);
+  if (format === 'json') io.out(JSON.stringify(asked));
 }
 
 async function run(options: RunOptions, on: Remote, io: Io): Promise<unknown> {

@@ -1,6 +1,7 @@
 import { RefusedError } from '../domain/errors.js';
 import { executionName, type Rollout, rolloutKey } from '../domain/rollout.js';
 import { type RolloutInput, rolloutInput } from '../phases/contracts.js';
+import { refuseUnknown } from './known.js';
 import type { Remote } from './remote.js';
 import { rolloutsOfClusters } from './status.js';
 
@@ -24,14 +25,18 @@ export async function startAndName(
   return [rolloutKey(name), arn];
 }
 
-/** The execution's ARN: only when the rollout knows it, its record is about this run and not about the last one. */
+/** An execution that was asked for, and what to say once the rollout knows it: only then it was let in. */
+export interface Begun {
+  readonly execution: string;
+  readonly begun: string;
+}
+
 export async function startAgain(
   rollout: Rollout,
   entry: 'verify' | 'roll-back',
   reason: string,
   on: Remote,
-  note: (text: string) => void,
-): Promise<string> {
+): Promise<Begun> {
   const input = rolloutInput.parse({
     target: rollout.target,
     version: rollout.version,
@@ -43,8 +48,7 @@ export async function startAgain(
   });
   const { arn } = await on.executions.start(executionName(rollout, `r${Date.now().toString(36)}`), input);
   const ended = rollout.outcome ? ` (it had ended ${rollout.outcome})` : '';
-  note(`rollout ${rollout.key} goes on: ${entry}${ended}`);
-  return arn;
+  return { execution: arn, begun: `rollout ${rollout.key} goes on: ${entry}${ended}` };
 }
 
 export async function latestRollout(
@@ -62,6 +66,7 @@ export async function latestRollout(
       `batch '${batch}' has a rollout for each cluster; name one: ${named.slice(0, 3).join(', ')}${named.length > 3 ? ', …' : ''} (guard status --batch ${batch} shows all)`,
     );
   }
+  await refuseUnknown(on.registry, { target, batch });
   throw new RefusedError(`no rollout of ${target} is known for batch '${batch}'; start one with guard run`);
 }
 
@@ -76,7 +81,7 @@ export async function ask(
   kind: 'cancel' | 'rollback',
   reason: string,
   on: Remote,
-): Promise<void> {
+): Promise<Rollout> {
   const request = { kind, reason, by: on.who, at: new Date().toISOString() };
   const saved = await on.journal.saveRollout({ ...rollout, request }, rollout.revision);
   const [gate] = await on.journal.records(
@@ -84,4 +89,5 @@ export async function ask(
     `gate#${saved.rollback ? 'back' : 'forward'}`,
   );
   if (typeof gate?.token === 'string') await on.executions.resume(gate.token, { hint: kind });
+  return saved;
 }

@@ -7,6 +7,7 @@ import { guarded } from './errors.js';
 import { formatOption } from './format-option.js';
 import { examples } from './help.js';
 import type { Io } from './io.js';
+import { refuseUnknown } from './known.js';
 import { connect, type Remote } from './remote.js';
 import { failedChecks, judgementLines, readJudgements, readReports } from './status-evidence.js';
 import { table } from './table.js';
@@ -73,6 +74,7 @@ async function statusText(
   const latest = rollouts.at(-1);
   if (!latest || (latest.outcome !== undefined && (await anyOpenOfClusters(on, target, batch)))) {
     const single = await rolloutsOfClusters(on, target, batch);
+    if (single.length === 0) await refuseUnknown(on.registry, { target, batch });
     const ended = single.every((rollout) => rollout.outcome !== undefined);
     if (format === 'json') return { text: JSON.stringify(single, null, 2), ended };
     if (single.length > 0) return { text: rolloutTable(single), ended };

@@ -23,12 +23,14 @@ export async function continueRollout(
   await takeBatchLease(ports, rollout);
   const tokens = await takeLeasesAgain(rollout, input.start, ports);
   const direction = input.start === 'roll-back' ? 'back' : rollout.rollback ? 'back' : 'forward';
+  const why = whyAgain(rollout, input);
   const reopened = await updateRollout(ports, rollout.key, (current) => ({
     outcome: undefined,
     verdict: undefined,
     reason: undefined,
-    // On the way back it still says why; a rollout that is watched anew has not failed yet.
-    ...(direction === 'forward' ? { failure: undefined } : {}),
+    // On the way back it says why, also to a run of this step after this one; a rollout that is watched anew has
+    // not failed yet.
+    failure: input.start === 'roll-back' ? why : direction === 'back' ? current.failure : undefined,
     endedAt: undefined,
     heldSince: undefined,
     request: undefined,
@@ -50,13 +52,19 @@ export async function continueRollout(
     reason: input.reason,
   });
   const next = input.start === 'verify' ? 'verify' : 'roll-back';
-  return planned(
-    reopened,
-    next,
-    direction,
-    { ...input, reason: input.reason || `asked by ${input.requested_by}` },
-    ports,
-  );
+  return planned(reopened, next, direction, { ...input, reason: why }, ports);
+}
+
+/**
+ * What the rollback merge request gives as its reason: why the rollout failed or was held stays in it, however
+ * often somebody asks for the way back.
+ */
+function whyAgain({ failure, outcome, reason }: Rollout, input: RolloutInput): string {
+  const asked = input.reason || `asked by ${input.requested_by}`;
+  if (input.start !== 'roll-back') return asked;
+  const known = failure ?? (outcome === 'held' ? reason : undefined);
+  if (!known) return asked;
+  return known.includes(asked) ? known : `${known}; ${asked}`;
 }
 
 async function find(input: RolloutInput, ports: PlanPorts): Promise<Rollout> {

@@ -113,9 +113,10 @@ describe('the commands, one after the other, on one fleet', () => {
     expect(exported).toHaveLength(smallFleetClusters().length);
     const id = 'eks-test-us-east-1';
     expect((await guard('registry', 'update', id, 'owner_handle=@somebody')).code).toBe(0);
-    expect(JSON.parse((await guard('registry', 'show', id)).out)).toMatchObject({
-      owner_handle: '@somebody',
-    });
+    const shown = JSON.parse((await guard('registry', 'show', id, '--format', 'json')).out);
+    expect(shown).toMatchObject({ cluster_id: id, owner_handle: '@somebody' });
+    expect((await guard('registry', 'show', id)).out).toMatch(/\nowner_handle +@somebody\n/);
+    expect((await guard('registry', 'show', id)).out).toMatch(/\nversions\.istio\.current +1\.29\.4\n/);
     expect(await guard('registry', 'update', id, 'status=healthy')).toMatchObject({
       code: 2,
       err: expect.stringMatching(/'status' cannot be changed by hand; allowed: batch_id/),
@@ -130,6 +131,44 @@ describe('the commands, one after the other, on one fleet', () => {
     expect((await guard('registry', 'import', join(folder, 'not-there.json'))).code).toBe(2);
     const again = JSON.parse((await guard('list', '--format', 'json')).out) as unknown[];
     expect(again).toHaveLength(exported.length);
+  });
+
+  it('registry --format json: one document from each of its commands', async () => {
+    const json = async (...args: string[]) =>
+      JSON.parse((await guard('registry', ...args, '--format', 'json')).out);
+    const id = 'eks-test-us-east-1';
+    const exported = (await json('export')) as { cluster_id: string }[];
+    expect(exported).toHaveLength(smallFleetClusters().length);
+    expect(await json('update', id, 'owner_team=night')).toMatchObject({
+      cluster_id: id,
+      owner_team: 'night',
+    });
+    expect(await json('remove', id)).toEqual({ removed: id });
+    const one = JSON.stringify(exported.find((cluster) => cluster.cluster_id === id));
+    expect(await json('add', one)).toMatchObject({ cluster_id: id, version: 1 });
+    const file = join(folder, 'one.json');
+    writeFileSync(file, `[${one}]`);
+    expect(await json('import', file, '--replace')).toEqual({ imported: [id] });
+  });
+
+  it('names that nobody has: exit code 2, with those that there are', async () => {
+    const batch = /no cluster of batch 'dev-wave-9' in the registry; it has dev-wave-1, /;
+    for (const command of ['status', 'monitor', 'rollback', 'cancel', 'resume'])
+      expect(await guard(command, '--batch', 'dev-wave-9')).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(batch),
+      });
+    for (const command of ['status', 'monitor'])
+      expect(await guard(command, ...BATCH, '--target', 'itsio')).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/--target itsio: no such target; use one of istio, /),
+      });
+    expect((await guard('list', '--target', 'itsio')).code).toBe(2);
+    expect((await guard('list', '--target', 'cert-manager')).code).toBe(0);
+    expect(await guard('status', ...BATCH)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^no rollout/),
+    });
   });
 
   it('what a rule refuses: exit code 3, with the reason', async () => {
@@ -175,7 +214,9 @@ describe('the commands, one after the other, on one fleet', () => {
 
   it('cancel: the request is closed, the clusters are free', async () => {
     const { rollout } = JSON.parse((await guard('status', ...BATCH, '--format', 'json')).out);
-    expect((await guard('cancel', ...BATCH, '--reason', 'not today')).code).toBe(0);
+    const asked = await guard('cancel', ...BATCH, '--reason', 'not today', '--format', 'json');
+    expect(asked).toMatchObject({ code: 0, err: expect.stringMatching(/is asked to end/) });
+    expect(JSON.parse(asked.out)).toMatchObject({ key: rollout.key, request: { kind: 'cancel' } });
     expect(await settled(fleet, rollout.key)).toMatchObject({
       outcome: 'cancelled',
       reason: expect.stringMatching(/cancel asked by tester: not today/),
@@ -183,6 +224,16 @@ describe('the commands, one after the other, on one fleet', () => {
     expect(await gitlab.request(1)).toMatchObject({ state: 'closed' });
     expect(await held(fleet)).toEqual([]);
     expect((await guard('cancel', ...BATCH)).code).toBe(3);
+  });
+
+  it('rollback of what was never merged: exit code 3 with the rule, also without --watch', async () => {
+    for (const more of [[], ['--watch'], ['--format', 'json']]) {
+      const { code, out, err } = await guard('rollback', ...BATCH, ...more);
+      expect(`${out}${err}`).toMatch(/merge request !1 of rollout .* was not merged; nothing to put back/);
+      expect(out).not.toMatch(/goes on/);
+      expect(code).toBe(3);
+    }
+    expect((await guard('resume', ...BATCH, '--from', 'roll-back')).code).toBe(3);
   });
 
   it('status --watch returns when the rollout of the batch has ended', async () => {
@@ -237,10 +288,16 @@ describe('the commands, one after the other, on one fleet', () => {
   });
 
   it('rollback puts a healthy batch back, through a merge request', async () => {
-    expect((await guard('rollback', ...BATCH, '--reason', 'a customer asked')).code).toBe(0);
+    const asked = await guard('rollback', ...BATCH, '--reason', 'a customer asked', '--format', 'json');
+    expect(asked).toMatchObject({ code: 0, err: expect.stringMatching(/goes on: roll-back/) });
+    expect(JSON.parse(asked.out)).toMatchObject({ batch: 'dev-wave-1', direction: 'back' });
     const rollback = await until('the rollback', async () => (await gitlab.requests())[4]);
     expect(rollback).toMatchObject({ draft: false, labels: expect.arrayContaining(['ROLLBACK']) });
     expect(rollback.description).toContain('a customer asked');
+    expect(await guard('rollback', ...BATCH)).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/is being rolled back already \(waiting for the rollback merge\): !5 http/),
+    });
     await until('the merge', () =>
       gitlab.merge(5).then(
         () => true,
@@ -251,5 +308,6 @@ describe('the commands, one after the other, on one fleet', () => {
     expect(followed.out).toMatch(/rolled-back/);
     expect(followed.code).toBe(1);
     expect((await guard('list', ...BATCH)).out).toMatch(new RegExp(`${API} .*1.29.4 .*failed-upgrade`));
+    expect((await guard('rollback', ...BATCH)).code).toBe(3);
   });
 });

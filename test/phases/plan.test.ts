@@ -351,6 +351,29 @@ describe('plan that goes on with a rollout', () => {
     });
   });
 
+  it('keeps why it failed or was held as the reason of the way back, however often it is asked for', async () => {
+    const w = world();
+    await merged(w);
+    const before = await w.rollout();
+    await w.journal.saveRollout({ ...before, failure: 'P99 doubled' }, before.revision);
+    await settleRollout(
+      { rollout: KEY, outcome: 'rollback-failed', verdict: 'failed', reason: 'closed' },
+      w.ports,
+    );
+    w.executions.set(EXECUTION, 'SUCCEEDED');
+    const asked = { start: 'roll-back', reason: 'guard resume' };
+    const why = 'P99 doubled; guard resume';
+    expect(await again(w, asked)).toMatchObject({ reason: why });
+    expect((await w.rollout()).failure).toBe(why);
+    expect(await again(w, asked)).toMatchObject({ reason: why });
+
+    const held = world();
+    await merged(held);
+    await ended(held, 'held');
+    expect(await again(held, asked)).toMatchObject({ reason: 'x; guard resume' });
+    expect(await again(held, asked)).toMatchObject({ reason: 'x; guard resume' });
+  });
+
   it('watches the rollback when there is one', async () => {
     const w = world();
     await rollingBack(w);

@@ -11,7 +11,7 @@ export interface Show {
   act(title: string): void;
   progress(moment: Moment): void;
   diff(text: string): void;
-  ending(report: RolloutReport, expected: Outcome | undefined): void;
+  ending(report: RolloutReport, expected: Outcome): void;
   closing(report: DemoReport): void;
 }
 
@@ -54,7 +54,7 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
       told = fleet.channel.messages;
       const batches = new Set(fleet.clusters.map((cluster) => cluster.batch_id));
       say(
-        `${colors.bold('GUARD')}  ${fleet.clusters.length} simulated EKS clusters in ${batches.size} batches${own ? ', your own GitOps tree' : ''}`,
+        `${colors.bold('GUARD')}  ${plural(fleet.clusters.length, 'simulated EKS cluster')} in ${plural(batches.size, 'batch', 'batches')}${own ? ', your own GitOps tree' : ''}`,
       );
       say(
         colors.dim(
@@ -101,21 +101,22 @@ export function createShow(io: Io, { quiet }: { quiet: boolean }): Show {
       if (live && rollout.outcome === undefined) draw(picture(moment, detail, colors));
     },
     ending(report, expected) {
-      const good = expected === undefined || report.outcome === expected;
+      const good = report.outcome === expected;
       const mark = good ? colors.green('✔') : colors.red('✘');
       say(
-        `  ${mark} ${colors.bold(report.outcome)}${expected && !good ? colors.red(` (expected ${expected})`) : ''}${report.reason ? `: ${report.reason}` : ''}`,
+        `  ${mark} ${colors.bold(report.outcome)}${good ? '' : colors.red(` (expected ${expected})`)}${report.reason ? `: ${report.reason}` : ''}`,
       );
       const statuses = new Map<string, number>();
       for (const cluster of report.clusters) {
         const text = `${cluster.version ?? '?'} ${cluster.status}`;
         statuses.set(text, (statuses.get(text) ?? 0) + 1);
       }
-      say(
-        colors.dim(
-          `    ${report.batch}: ${[...statuses].map(([text, count]) => `${count} × ${text}`).join(', ')}`,
-        ),
-      );
+      if (statuses.size > 0)
+        say(
+          colors.dim(
+            `    ${report.batch}: ${[...statuses].map(([text, count]) => `${count} × ${text}`).join(', ')}`,
+          ),
+        );
       if (report.transitions > 0) {
         say(
           colors.dim(
@@ -154,6 +155,10 @@ function picture(moment: Moment, detail: string, colors: ReturnType<typeof pc.cr
     lines.push(colors.dim(`      and ${clusters.length - MAX_CLUSTERS} more`));
   if (detail) lines.push(colors.dim(`      ${detail.slice(0, 110)}`));
   return lines;
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function elapsed(ms: number): string {
