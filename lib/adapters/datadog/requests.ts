@@ -7,6 +7,8 @@ import { clusterValue, groupKey, type QueryTemplate, renderQueries } from './que
 /** Clusters in one request; fewer when their names make the request too long. */
 const MAX_CLUSTERS = 100;
 const MAX_BODY = 30_000;
+/** Characters of what Datadog says is wrong: it travels in reasons and errors. */
+const MOST_SAID = 300;
 /** Requests of one query at the same time: there may be one for each cluster, or for each window. */
 export const AT_ONCE = 6;
 
@@ -110,9 +112,10 @@ export async function askV2<T extends z.ZodType>(
   const problems = [answer.data?.errors, answer.data?.data?.errors].filter((one) => one?.length);
   const said = problems
     .map((one) => `Datadog says: ${typeof one === 'string' ? one : JSON.stringify(one)}`)
-    .join('; ');
+    .join('; ')
+    .slice(0, MOST_SAID);
   if (answer.success && !answer.data.data)
     throw new TerminalError(`Cannot ${what}: ${said || 'Datadog answered without data'}`);
   if (!found.success) throw new TerminalError(`Cannot ${what}: Datadog's answer has an unknown shape`);
-  return { attributes: found.data, ...(said ? { warning: said.slice(0, 300) } : {}) };
+  return { attributes: found.data, ...(said ? { warning: said } : {}) };
 }

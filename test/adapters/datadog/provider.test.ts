@@ -201,6 +201,7 @@ describe('Datadog query', () => {
 
   it.each([
     ['a 200 with status "error"', { json: { status: 'error', error: 'bad query' } }, /bad query/],
+    ['much that is wrong', { json: { errors: ['x'.repeat(9_000)] } }, /^.{0,400}$/],
     ['an answer without data', { json: { errors: ['gone'] } }, /gone/],
     ['an unknown shape', { json: { data: { attributes: {} } } }, /unknown shape/],
     ['half an answer', { text: '{"data":' }, /not whole JSON/],
