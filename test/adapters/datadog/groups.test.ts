@@ -1,9 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { DatadogClient } from '../../../lib/adapters/datadog/client.js';
-import { queryPoints } from '../../../lib/adapters/datadog/points.js';
 import { createDatadog } from '../../../lib/adapters/datadog/provider.js';
-import { queryScalar } from '../../../lib/adapters/datadog/scalar.js';
-import { queryTimeseries } from '../../../lib/adapters/datadog/timeseries.js';
 import type { GroupQuery, MetricCluster } from '../../../lib/ports/metrics.js';
 import { type FakeReply, type HttpFake, startHttpFake } from '../../support/http-fake.js';
 
@@ -291,31 +287,4 @@ describe('Datadog groups, of v1', () => {
     datadog.next('GET', V1, reply);
     await expect(provider().queryGroups(v1)).rejects.toThrow(message);
   });
-});
-
-it.each([
-  ['v1', queryPoints],
-  ['timeseries', (client: DatadogClient, one: GroupQuery) => queryTimeseries(client, one, true)],
-  [
-    'scalar',
-    (client: DatadogClient, one: GroupQuery) =>
-      queryScalar(client, one, { by: 'max', ends: [11 * HOUR], windowMs: 60_000 }),
-  ],
-])('Datadog is asked for clusters one by one by %s, but not for all at once', async (_, ask) => {
-  let asked = 0;
-  let now = 0;
-  let most = 0;
-  const answer = async () => {
-    asked++;
-    most = Math.max(most, ++now);
-    await new Promise((done) => setImmediate(done));
-    now--;
-    const attributes = { series: [], times: [], values: [], columns: [] };
-    return { status: 'ok', series: [], data: { attributes } };
-  };
-  const clusters = Array.from({ length: 20 }, (_, index) => cluster(`c${index}`));
-  const text =
-    'default_zero(sum:a{cluster_name:{cluster_name}}) / default_zero(sum:b{cluster_name:{cluster_name}}) + 0 * sum:c{cluster_name:{cluster_name}}';
-  await ask({ get: answer, post: answer }, query({ query: text, clusters }));
-  expect([asked, most]).toEqual([20, 6]);
 });
