@@ -4,6 +4,7 @@ import { groupingsOf, isPlainQuery, unscopedSelectors } from '../config/query-sc
 import { messageOf, UsageError } from '../domain/errors.js';
 import { parseTime } from './expression/evaluate.js';
 import { type AnalysisMetric, durationMs, loadTemplates, resolveTemplate } from './template.js';
+import { foregone } from './template-conditions.js';
 import { takesSilenceForHealth } from './template-queries.js';
 
 type Provider = 'datadog' | 'prometheus';
@@ -79,8 +80,8 @@ export function declaredAnalyses(checks: readonly DeclaredCheck[], provider: Pro
 
 function ask(metric: AnalysisMetric, provider: Provider, where: string): AskedMetric {
   const { prometheus, datadog } = metric.provider;
-  const silent = takesSilenceForHealth(metric);
-  if (silent !== undefined) throw new UsageError(`${where}: ${silent}`);
+  const problem = foregone(metric)[0] ?? takesSilenceForHealth(metric);
+  if (problem !== undefined) throw new UsageError(`${where}: ${problem}`);
   if (provider === 'prometheus' && prometheus) {
     const unscoped = unscopedPromql(prometheus.query)[0];
     if (unscoped !== undefined) throw notScoped(unscoped, where);

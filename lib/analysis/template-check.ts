@@ -1,6 +1,6 @@
 import { messageOf } from '../domain/errors.js';
-import type { Condition } from './expression/evaluate.js';
 import { type AnalysisMetric, loadTemplates, resolveTemplate } from './template.js';
+import { conditionFindings } from './template-conditions.js';
 import { documentsOf, KINDS, type Manifest, type Report, type TemplateFile } from './template-files.js';
 import { checkKustomizations, patchFiles } from './template-kustomize.js';
 import { queryFindings } from './template-queries.js';
@@ -86,60 +86,6 @@ function checkTemplate(
       report(path, `${where}: ${message}`);
   }
   checkSelections(path, template, metrics, report);
-}
-
-function conditionFindings(metric: AnalysisMetric): string[] {
-  const { success, failure } = metric;
-  const findings: string[] = [];
-  const samples = samplesFor(`${success?.text ?? ''} ${failure?.text ?? ''}`);
-  if (success) {
-    const results = outcomes(success, samples);
-    if (results.every((one) => one) && results.length > 0 && !failure)
-      findings.push(`can never fail: ${success.text}`);
-    if (results.every((one) => !one) && results.length > 0) findings.push(`can never pass: ${success.text}`);
-    for (const [name, value] of [
-      ['no data (nil)', null],
-      ['an empty list', []],
-      ['NaN', Number.NaN],
-      ['a list of NaN', [Number.NaN]],
-    ] as const) {
-      if (outcomes(success, [value]).includes(true)) findings.push(`passes on ${name}: ${success.text}`);
-    }
-  }
-  if (failure) {
-    const results = outcomes(failure, samples);
-    if (results.every((one) => !one) && results.length > 0 && !success)
-      findings.push(`can never fail: ${failure.text}`);
-    if (results.every((one) => one) && results.length > 0) findings.push(`can never pass: ${failure.text}`);
-  }
-  return findings;
-}
-
-/** At any time of any day of a week: a condition may ask for the time. */
-const TIMES = Array.from({ length: 14 }, (_, half) => Date.UTC(2026, 0, 5, 12 * half + 3));
-
-function outcomes({ test, text }: Condition, samples: readonly unknown[]): boolean[] {
-  const times = /\bnow\s*\(/.test(text) ? TIMES : TIMES.slice(0, 1);
-  return samples.flatMap((sample) =>
-    times.flatMap((time) => {
-      try {
-        return [test(sample, time)];
-      } catch {
-        return [];
-      }
-    }),
-  );
-}
-
-/** Numbers of every size, and around and between those that the conditions name; alone and in lists. */
-function samplesFor(conditions: string): unknown[] {
-  const named = [...conditions.matchAll(/\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi)]
-    .map(([text]) => Number(text))
-    .slice(0, 12);
-  const near = named.flatMap((value) => [value, value * 1.0001 + 1e-9, value * 0.9999 - 1e-9, -value]);
-  const between = named.flatMap((a) => named.map((b) => (a + b) / 2));
-  const numbers = [-1e12, -1, 0, 1e-6, 0.01, 0.5, 1, 2, 10, 1000, 1e6, 1e12, ...near, ...between];
-  return numbers.flatMap((value) => [value, [value], [value, value], [value, value, value]]);
 }
 
 function checkNames(

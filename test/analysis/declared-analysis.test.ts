@@ -120,6 +120,35 @@ describe('an analysis that is declared', () => {
     expect(() => declaredAnalyses([check(text, args)], 'datadog')).toThrow(message);
   });
 
+  it.each([
+    ['true', /metric p99: can never fail: true/],
+    ['result < 1 || result >= 1', /can never fail/],
+    ['result < 1 && result > 2', /can never pass/],
+  ])('refuses a condition that is decided before it is asked: %s', (condition, message) => {
+    const text = template({ provider: DATADOG }).replace(
+      /successCondition: '[^']*'/,
+      `successCondition: '${condition}'`,
+    );
+    expect(() => one(text, 'datadog')).toThrow(message);
+  });
+
+  it.each([
+    'result < 5',
+    'len(result) >= 30',
+    'len(result) < 30',
+    'result[1] - result[0] < 7',
+    'result[0] < 5 && result[1] > 9',
+    'all(result, # < 5) && len(result) == 3',
+    'count(result, # > 5) < 2',
+    'now().Hour() >= 6 && result < 5',
+  ])('takes one that looks: %s', (condition) => {
+    const text = template({ provider: DATADOG }).replace(
+      /successCondition: '[^']*'/,
+      `successCondition: '${condition}'`,
+    );
+    expect(one(text, 'datadog').query).toContain('cluster_name');
+  });
+
   it('refuses a vector that is made of silence', () => {
     const silent = PROMETHEUS.replace("}'", "} or vector(0)'");
     expect(() => one(template({ provider: silent }), 'prometheus')).toThrow(
