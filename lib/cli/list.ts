@@ -22,7 +22,7 @@ export function register(program: Command, io: Io): void {
       'after',
       examples(
         ['guard list --batch prod-wave-1', 'one batch'],
-        ['guard list --environment prod --format json', 'for a program'],
+        ['guard list --environment production --format json', 'for a program'],
       ),
     )
     .action((options: { batch?: string; environment?: string; target: string; format: string }) =>

@@ -17,6 +17,7 @@ import { connect, connectRegistry, projectsOf, readConfig } from './remote.js';
 import { table } from './table.js';
 import { clusterProbes } from './validate-clusters.js';
 import { gitlabProbes } from './validate-gitlab.js';
+import { namesInRegistry } from './validate-names.js';
 
 /** One line of the answer. A problem says what is wrong and what to do. */
 interface Finding {
@@ -126,6 +127,10 @@ async function connectivity(
     {
       part: 'registry',
       look: async () => `${(await connectRegistry(io, given).all()).length} clusters`,
+    },
+    {
+      part: 'names',
+      look: async () => namesInRegistry(config, await connectRegistry(io, given).all()),
     },
     {
       part: 'journal',

@@ -119,6 +119,7 @@ describe('guard validate --check-permissions', () => {
     expect(code).toBe(0);
     for (const part of [
       'registry',
+      'names',
       'journal',
       'state machine',
       'secret guard/gitlab-token',
