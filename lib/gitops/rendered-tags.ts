@@ -1,4 +1,4 @@
-import { embedded } from './embedded.js';
+import { embeddedDocuments } from './embedded.js';
 import type { Item } from './flux.js';
 import { scopeFor } from './flux-scope.js';
 import { chain, doubtAt, type Hit } from './hit.js';
@@ -84,11 +84,13 @@ class PatchReader {
   /** Why a patch may set an image of the target's; `undefined` when it does not. */
   read(patch: Node): string | undefined {
     if (!isScalar(patch)) return this.search(patch, '', false);
-    const written = embedded(patch);
-    if (written) return this.search(written, '', false);
     const { text, doubts } = readText(patch, this.scope);
-    const body = doubts[0] ? undefined : embedded({ kind: 'scalar', text, style: 'made' });
-    return body ? this.search(body, '', false) : `cannot be read${doubts[0] ? `: ${doubts[0]}` : ''}`;
+    const written = embeddedDocuments(patch);
+    // With its variables it may be YAML that it is not as it is written.
+    const documents =
+      written.length > 0 || doubts[0] ? written : embeddedDocuments({ kind: 'scalar', text, style: 'made' });
+    if (documents.length === 0) return `cannot be read${doubts[0] ? `: ${doubts[0]}` : ''}`;
+    return firstOf(documents, (one) => this.search(one, '', false));
   }
 
   /** `added`: the node is a new item of a list, so an image in it is of a container beside the chart's. */

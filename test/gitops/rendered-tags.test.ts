@@ -63,6 +63,21 @@ describe('postRenderers', () => {
     ['a merge', merge('istio/pilot@sha256:ab'), 'sets istio/pilot@sha256:ab'],
     ['a merge with an image of another name', merge('own/thing:latest'), 'sets own/thing:latest'],
     ['a variable that nothing gives', merge('$' + '{IMAGE}'), 'sets $' + '{IMAGE}'],
+    [
+      'a second document of a patch',
+      'patches: [{patch: "kind: Service\\nmetadata: {name: a}\\n---\\nkind: Deployment\\nmetadata: {name: b}\\nimage: own/thing:2.0.0\\n"}]',
+      'sets own/thing:2.0.0',
+    ],
+    [
+      'a second document with a variable',
+      'patches: [{patch: "kind: Service\\nmetadata: {name: a}\\n---\\nimage: $' + '{IMAGE}\\n"}]',
+      'sets $' + '{IMAGE}',
+    ],
+    [
+      'a second document that is no YAML',
+      'patches: [{patch: "kind: Service\\nmetadata: {name: a}\\n---\\n{{ .x\\n"}]',
+      'cannot be read',
+    ],
     ['what is no YAML', 'patches: [{target: {kind: Deployment}, patch: "{{ .x"}]', 'cannot be read'],
     [
       'a digest of an image',
