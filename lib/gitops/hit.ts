@@ -99,6 +99,7 @@ export function doubtAt(
 /** The way out of a digest. */
 export const UNPIN = 'write the new digest by hand in the same commit, or drop the digest';
 
+/** Why a version with a digest beside it may not be written. */
 export const PINNED = 'it is pinned by a digest, and the digest of the new version cannot be known here';
 
 export function hitOf(

@@ -1,5 +1,6 @@
 import type { Item, RootView } from './flux.js';
 import { scopeFor } from './flux-scope.js';
+import { PINNED } from './hit.js';
 import { NameIndex } from './name-index.js';
 import type { Node } from './node.js';
 import { get, textAt } from './node.js';
@@ -93,8 +94,7 @@ function matchReference(
 function referenceKeys(holder: Item): { keys: readonly string[]; frozen?: string } {
   const ref = get(holder.resource.node, 'spec', 'ref');
   if (textAt(ref, 'digest')) {
-    const frozen = 'it is pinned by a digest, and the digest of the new version cannot be known here';
-    return { keys: ['spec', 'ref', textAt(ref, 'tag') ? 'tag' : 'digest'], frozen };
+    return { keys: ['spec', 'ref', textAt(ref, 'tag') ? 'tag' : 'digest'], frozen: PINNED };
   }
   return { keys: ['spec', 'ref', textAt(ref, 'semver') ? 'semver' : 'tag'] };
 }
