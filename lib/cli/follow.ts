@@ -6,7 +6,7 @@ import { settleOutput } from '../phases/contracts.js';
 import { noteTo } from './format-option.js';
 import { EXIT, type Io } from './io.js';
 import type { Remote } from './remote.js';
-import { describeRollout, endOf, readProgress } from './status.js';
+import { describeRollout, endOf, phaseOf, readProgress } from './status.js';
 
 const POLL_MS = 500;
 
@@ -78,7 +78,7 @@ async function lineOf(rollout: Rollout, on: Remote): Promise<string> {
   if (rollout.outcome) return `${rollout.key}: ${endOf(rollout)}`;
   const part =
     progress && progress.phase === rollout.phase ? ` (${done} of ${progress.clusters.length} clusters)` : '';
-  return `${rollout.key}: ${rollout.phase}${part}`;
+  return `${rollout.key}: ${phaseOf(rollout)}${part}`;
 }
 
 function atGate(rollout: Rollout, json: boolean, io: Io): undefined {

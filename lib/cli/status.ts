@@ -123,7 +123,7 @@ function rolloutTable(rollouts: readonly Rollout[]): string {
     ['ROLLOUT', 'PHASE', 'CLUSTERS', 'SINCE', 'MERGE REQUEST'],
     rollouts.map((rollout) => [
       rollout.key,
-      rollout.outcome ?? rollout.phase,
+      rollout.outcome ?? phaseOf(rollout),
       String(rollout.clusters.length),
       rollout.updatedAt,
       rollout.rollback?.url ?? rollout.upgrade?.url ?? '-',
@@ -132,7 +132,7 @@ function rolloutTable(rollouts: readonly Rollout[]): string {
 }
 
 export function describeRollout(rollout: Rollout): string {
-  const lines = [`${rollout.key}: ${endOf(rollout) ?? rollout.phase}`];
+  const lines = [`${rollout.key}: ${endOf(rollout) ?? phaseOf(rollout)}`];
   if (rollout.reason) lines.push(`  ${rollout.reason}`);
   if (rollout.upgrade)
     lines.push(
@@ -145,6 +145,11 @@ export function describeRollout(rollout: Rollout): string {
   if (rollout.request)
     lines.push(`  asked by ${rollout.request.by}: ${rollout.request.kind} (${rollout.request.reason})`);
   return lines.join('\n');
+}
+
+/** What the machine is doing; a dry run takes the step that opens the merge request only to compute the change. */
+export function phaseOf({ phase, dryRun }: Rollout): string {
+  return dryRun && phase === 'opening the merge request' ? 'computing the change' : phase;
 }
 
 /** A dry run holds nobody, so the machine calls it cancelled; what people want to know is that it passed. */
