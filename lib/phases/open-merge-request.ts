@@ -1,16 +1,13 @@
 import { proceed, type StepResult, settle } from '../domain/next-step.js';
 import type { MergeRequestRef, Rollout } from '../domain/rollout.js';
-import { type Verdict, worst } from '../domain/verdict.js';
 import type { Ports } from '../ports/index.js';
-import { stepVerdict } from '../targets/target.js';
 import type { OpenMergeRequestInput } from './contracts.js';
-import { readReports } from './decide.js';
 import { proposeRollback } from './propose-rollback.js';
 import { proposeUpgrade } from './propose-upgrade.js';
-import { readProgress } from './support/progress.js';
 import { audit, loadRollout, updateRollout } from './support/record.js';
 import { setStatus } from './support/registry-changes.js';
 import { enterStep } from './support/step.js';
+import { upgradeVerdicts } from './support/upgrade-verdicts.js';
 
 export type ProposePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'git'>;
 
@@ -69,30 +66,6 @@ async function openRollback(rollout: Rollout, reason: string, ports: ProposePort
   await keep(rollout, 'rollback', proposed.request, ports);
   await setStatus(ports, rollout, 'rolling-back');
   return proceed('failed', reason);
-}
-
-/**
- * What the upgrade did to each cluster, as far as it was judged: its soak and checks, and the steps of Flux and the
- * restart. A cluster that was still being watched when another one failed is `inconclusive`.
- */
-async function upgradeVerdicts(
-  rollout: Rollout,
-  ports: Pick<Ports, 'journal'>,
-): Promise<ReadonlyMap<string, Verdict>> {
-  const [reports, steps] = await Promise.all([
-    readReports(rollout, { stage: 'after', direction: 'forward' }, ports),
-    readProgress(rollout, 'forward', ports),
-  ]);
-  return new Map(
-    rollout.clusters.map(({ cluster_id }) => [
-      cluster_id,
-      worst([
-        'inconclusive',
-        ...reports.filter((one) => one.cluster_id === cluster_id).map(({ verdict }) => verdict),
-        ...steps.filter((one) => one.cluster_id === cluster_id).map(stepVerdict),
-      ]),
-    ]),
-  );
 }
 
 async function keep(

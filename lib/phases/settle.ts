@@ -11,6 +11,7 @@ import { rolloutEvent } from './support/announce.js';
 import { mapBounded, REGISTRY_CONCURRENCY } from './support/concurrency.js';
 import { dropBatchLease } from './support/leases.js';
 import { audit, iso, loadRollout, updateRollout } from './support/record.js';
+import { upgradeVerdicts } from './support/upgrade-verdicts.js';
 
 export type SettlePorts = Pick<Ports, 'config' | 'log' | 'now' | 'registry' | 'journal' | 'git' | 'events'>;
 
@@ -69,8 +70,12 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
     }),
   ]);
   // Last: once it has an outcome no sweep looks at it again, so everything else must be done.
+  const verdicts = isOpenQuestion(rollout, outcome) ? await upgradeVerdicts(rollout, ports) : undefined;
   await updateRollout(ports, rollout.key, (current) => ({
     ...(upgrade ? { upgrade } : {}),
+    ...(verdicts && {
+      clusters: current.clusters.map((one) => ({ ...one, verdict: verdicts.get(one.cluster_id) })),
+    }),
     outcome,
     verdict: verdict ?? undefined,
     reason,
@@ -79,6 +84,11 @@ export async function settleRollout(input: SettleInput, ports: SettlePorts): Pro
     endedAt: current.endedAt ?? iso(ports.now()),
   }));
   return { rollout: rollout.key, outcome, verdict, reason };
+}
+
+/** Merged, and nobody knows yet whether it is well: then a cluster's verdict is not that of before the change. */
+function isOpenQuestion({ rollback }: Rollout, outcome: Outcome): boolean {
+  return (outcome === 'held' || outcome === 'unverified') && !rollback;
 }
 
 function endOf(

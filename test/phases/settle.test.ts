@@ -184,6 +184,20 @@ describe('settle', () => {
     expect(w.events.published).toEqual([]);
   });
 
+  it.each(['held', 'unverified'] as const)(
+    'a cluster of a rollout that ends %s has not passed: the checks before the change are not about it',
+    async (outcome) => {
+      const w = world({ config: SHORT });
+      await soaking(w);
+      const before = (await w.rollout()).clusters.map(({ verdict }) => verdict);
+      expect(new Set(before)).toEqual(new Set(['passed']));
+      await settle(w, outcome);
+      const after = (await w.rollout()).clusters.map(({ verdict }) => verdict);
+      expect(after).toHaveLength(WAVE.length);
+      for (const verdict of after) expect(['inconclusive', 'errored']).toContain(verdict);
+    },
+  );
+
   it('calls an end without an outcome unverified', async () => {
     const w = world({ config: SHORT });
     await merged(w);
