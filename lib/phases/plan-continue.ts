@@ -19,7 +19,7 @@ export async function continueRollout(
       `rollout ${rollout.key} has no merge request yet; nothing to ${input.start === 'verify' ? 'watch' : 'put back'}: start it again with guard run`,
     );
   }
-  if (input.start === 'roll-back') await refuseWithoutMerge(rollout, ports);
+  await refuseWithoutMerge(rollout, input.start, ports);
   await takeBatchLease(ports, rollout);
   const tokens = await takeLeasesAgain(rollout, input.start, ports);
   const direction = input.start === 'roll-back' ? 'back' : rollout.rollback ? 'back' : 'forward';
@@ -92,16 +92,23 @@ async function find(input: RolloutInput, ports: PlanPorts): Promise<Rollout> {
   return latest;
 }
 
-/** Only what was merged can be put back, and only once. */
-async function refuseWithoutMerge(rollout: Rollout, ports: PlanPorts): Promise<void> {
-  const { key, upgrade } = rollout;
-  if (rollout.outcome === 'rolled-back')
+/**
+ * Only what was merged can be put back, and only once. To watch, the request of a rollout that is over must not have
+ * been closed: what waits still may be merged.
+ */
+async function refuseWithoutMerge(
+  { key, upgrade, outcome, project }: Rollout,
+  start: RolloutInput['start'],
+  ports: PlanPorts,
+): Promise<void> {
+  const back = start === 'roll-back';
+  if (back && outcome === 'rolled-back')
     throw new RefusedError(`rollout ${key} was rolled back already; nothing to put back`);
-  if (!upgrade || upgrade.landedSha) return;
-  const request = await ports.git.mergeRequest(rollout.project, { iid: upgrade.iid });
-  if (request?.state !== 'merged')
+  if (!upgrade || upgrade.landedSha || (!back && outcome === undefined)) return;
+  const state = (await ports.git.mergeRequest(project, { iid: upgrade.iid }))?.state;
+  if (back ? state !== 'merged' : state === 'closed')
     throw new RefusedError(
-      `merge request !${upgrade.iid} of rollout ${key} was not merged; nothing to put back`,
+      `merge request !${upgrade.iid} of rollout ${key} was not merged; nothing to ${back ? 'put back' : 'watch: start again with guard run'}`,
     );
 }
 

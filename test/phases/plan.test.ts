@@ -420,6 +420,17 @@ describe('plan that goes on with a rollout', () => {
     );
   });
 
+  it('refuses to watch what was closed without a merge: the clusters stay as they are', async () => {
+    const w = world();
+    await proposed(w);
+    await ended(w, 'halted');
+    expect((await again(w, { start: 'verify' })).reason).toBe(
+      `merge request !1 of rollout ${KEY} was not merged; nothing to watch: start again with guard run`,
+    );
+    expect((await w.rollout()).outcome).toBe('halted');
+    for (const id of WAVE) expect(w.registry.items.get(id)!.lease).toBeUndefined();
+  });
+
   it('refuses while its execution runs', async () => {
     const w = world();
     await merged(w);
