@@ -11,8 +11,13 @@ export async function guarded(io: Io, command: () => Promise<void>): Promise<voi
   }
 }
 
-/** Nobody listens at an address that the environment names: most often `guard local` has ended. */
+/**
+ * Nobody listens at an address that the environment names: most often `guard local` has ended. Somebody listens
+ * already where this command would: most often another `guard local`.
+ */
 function hintFor(error: unknown, { env }: Io): string {
+  if (messageOf(error).includes('EADDRINUSE'))
+    return '; is guard local running already? stop it, or give this one another --port (it takes five in a row)';
   const endpoint = env.AWS_ENDPOINT_URL;
   if (!endpoint || !messageOf(error).includes('ECONNREFUSED')) return '';
   return `; AWS_ENDPOINT_URL is ${endpoint}: is guard local running?`;
