@@ -19,7 +19,7 @@ export async function decide(input: DecideInput, ports: DecidePorts): Promise<St
   const rollout = await enterStep(
     ports,
     input.rollout,
-    input.stage === 'before' ? 'checking' : 'checking again',
+    input.stage === 'before' ? 'deciding' : 'checking again',
   );
   const reports = await readReports(rollout, input, ports);
   const byCluster = rollout.clusters.map(({ cluster_id }) => {

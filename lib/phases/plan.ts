@@ -73,6 +73,7 @@ async function begin(input: RolloutInput, execution: string, ports: PlanPorts): 
   }
   const tokens = input.dry_run ? new Map<string, number>() : await acquireLeases(ports, key, clusters, name);
   const rollout = await updateRollout(ports, key, (current) => ({
+    phase: 'checking',
     executions: current.executions.includes(execution)
       ? current.executions
       : [...current.executions, execution],

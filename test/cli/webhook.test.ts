@@ -132,7 +132,7 @@ describe('guard validate', () => {
     expect(out).toMatch(/secret guard\/gitlab-token +ok/);
     expect(out).toMatch(/GitLab +FAIL +the token has the scopes read_api: GUARD needs api/);
     expect(out).toMatch(/Datadog +ok/);
-    expect(err).toContain('1 of 9 do not work');
+    expect(err).toContain('1 of 10 do not work');
     expect(code).toBe(1);
   });
 

@@ -49,7 +49,7 @@ describe('plan', () => {
       direction: 'forward',
     });
     const rollout = await w.rollout();
-    expect(rollout).toMatchObject({ phase: 'planned', startedBy: 'ada', executions: [EXECUTION] });
+    expect(rollout).toMatchObject({ phase: 'checking', startedBy: 'ada', executions: [EXECUTION] });
     for (const { cluster_id, from, token } of rollout.clusters) {
       const cluster = w.registry.items.get(cluster_id)!;
       expect(from).toBe(OLD);
@@ -191,13 +191,13 @@ const REFUSALS: Readonly<
   },
   'the same rollout in another execution': {
     given: planned,
-    says: /rollout istio\/1.30.2\/dev-wave-1\/1 is already running \(planned\); see guard status/,
+    says: /rollout istio\/1.30.2\/dev-wave-1\/1 is already running \(checking\); see guard status/,
   },
   'a rollout of the batch to another version': {
     given: (w) => planned(w),
     more: { version: '1.30.3' },
     options: { config: { execution: { enable_rollout_sequencing: false } } },
-    says: "batch 'dev-wave-1' is already being moved to istio 1.30.2 (rollout istio/1.30.2/dev-wave-1/1, planned); cancel it first: guard cancel --batch dev-wave-1",
+    says: "batch 'dev-wave-1' is already being moved to istio 1.30.2 (rollout istio/1.30.2/dev-wave-1/1, checking); cancel it first: guard cancel --batch dev-wave-1",
   },
   'an open rollout whose change may insert less': {
     given: async (w) => {
