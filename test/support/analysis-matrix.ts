@@ -33,6 +33,10 @@ const TIMESERIES = '/api/v2/query/timeseries';
 const V1 = '/api/v1/query';
 const RANGE = '/api/v1/query_range';
 
+const SHARE = {
+  failed: 'sum:trace.http.request.errors{cluster_name:{{args.cluster}}}.as_count()',
+  all: 'sum:trace.http.request.hits{cluster_name:{{args.cluster}}}.as_count()',
+};
 const P99 = 'trace.http.request.duration.by.service.99p{cluster_name:{{args.cluster}}}';
 const MEMORY = 'container_memory_working_set_bytes{cluster="{{args.cluster}}",container="istio-proxy"}';
 
@@ -69,10 +73,7 @@ const TEMPLATES: Readonly<Record<ProviderName, readonly Template[]>> = {
         datadog: {
           apiVersion: 'v2',
           aggregator: 'sum',
-          queries: {
-            failed: 'sum:trace.http.request.errors{cluster_name:{{args.cluster}}}.as_count()',
-            all: 'sum:trace.http.request.hits{cluster_name:{{args.cluster}}}.as_count()',
-          },
+          queries: SHARE,
           formula: 'failed / all',
         },
       },
@@ -87,10 +88,7 @@ const TEMPLATES: Readonly<Record<ProviderName, readonly Template[]>> = {
         datadog: {
           apiVersion: 'v2',
           aggregator: 'sum',
-          queries: {
-            failed: 'sum:trace.http.request.errors{cluster_name:{{args.cluster}}}.as_count()',
-            all: 'sum:trace.http.request.hits{cluster_name:{{args.cluster}}}.as_count()',
-          },
+          queries: SHARE,
           formula: 'default_zero(failed) / all',
         },
       },

@@ -2,15 +2,8 @@ import type { KubeObject } from '../../ports/cluster-access.js';
 import { type ClusterContext, wake } from './context.js';
 import { holdsFor } from './faults.js';
 import { applyFluxFault } from './flux-faults.js';
-import {
-  digestOf,
-  isForced,
-  type Release,
-  releaseOf,
-  type Snapshot,
-  snapshotOf,
-  superseded,
-} from './helm-release.js';
+import { digestOf, isForced, type Release, releaseOf, snapshotOf, superseded } from './helm-release.js';
+import { begunStatus, failedStatus, historyOf, readyStatus, withConditions } from './helm-status.js';
 import { conditionOf, durationOf, iso, isReady, seconds, withCondition, withoutCondition } from './status.js';
 
 /** The charts' effect on the cluster. */
@@ -56,7 +49,7 @@ export class HelmController {
   }
 
   #attempt(current: () => KubeObject | undefined): void {
-    const { timeline } = this.#context;
+    const { store, timeline } = this.#context;
     let object = current();
     if (
       object === undefined ||
@@ -70,14 +63,14 @@ export class HelmController {
       this.#context.waiters.set(object.metadata.uid as string, () => this.#attempt(current));
       return;
     }
-    const release = releaseOf(object, this.#context.store);
+    const release = releaseOf(object, store);
     if (release === undefined) {
       this.#condition(object, 'Ready', 'False', 'ArtifactFailed', 'no chart version matches');
       return;
     }
     const forced = isForced(object);
     object = this.#handled(object);
-    const deployed = (object.status?.history as Snapshot[] | undefined)?.[0];
+    const deployed = historyOf(object)[0];
     const healthy = conditionStatus(object, 'Ready') === 'True' || deployed === undefined;
     const same =
       deployed?.chartVersion === release.version && deployed.configDigest === digestOf(release.values);
@@ -85,7 +78,8 @@ export class HelmController {
       this.#ready(object, release, false);
       return;
     }
-    this.#begin(object, release, deployed === undefined ? 'install' : 'upgrade');
+    const action = deployed === undefined ? 'install' : 'upgrade';
+    store.put({ ...object, status: begunStatus(object, release, action, iso(timeline.now)) });
     const fault = this.#fault(object, release);
     if (fault === 'failed' || fault === 'stalled') {
       timeline.in(20, () => this.#fail(current(), release, fault === 'stalled'));
@@ -130,25 +124,6 @@ export class HelmController {
     return undefined;
   }
 
-  #begin(object: KubeObject, release: Release, action: 'install' | 'upgrade'): void {
-    const { store, timeline } = this.#context;
-    const message = `Running '${action}' action with timeout of ${object.spec.timeout ?? '5m0s'}`;
-    const now = iso(timeline.now);
-    let status: KubeObject['status'] = {
-      ...withoutCondition(object.status, 'Stalled', 'Remediated'),
-      lastAttemptedGeneration: object.metadata.generation,
-      lastAttemptedRevision: release.version,
-      lastAttemptedConfigDigest: digestOf(release.values),
-      lastAttemptedReleaseAction: action,
-      ...(object.spec.chart !== undefined && {
-        helmChart: `${object.spec.chart.spec?.sourceRef?.namespace ?? object.metadata.namespace}/${object.metadata.namespace}-${object.metadata.name}`,
-      }),
-    };
-    status = withCondition(status, conditionOf('Reconciling', 'True', 'Progressing', message, now, object));
-    status = withCondition(status, conditionOf('Ready', 'Unknown', 'Progressing', message, now, object));
-    store.put({ ...object, status });
-  }
-
   #wait(current: () => KubeObject | undefined, release: Release, since: number): void {
     const { store, timeline } = this.#context;
     const object = current();
@@ -156,15 +131,13 @@ export class HelmController {
     if (this.#installer.state(release) === 'ready') {
       const action = object.status.lastAttemptedReleaseAction === 'install' ? 'Install' : 'Upgrade';
       const message = `Helm ${action.toLowerCase()} succeeded for release ${release.namespace}/${release.name} with chart ${release.chart}@${release.version}`;
-      const condition = conditionOf(
+      const status = withConditions(object, object.status, iso(timeline.now), [
         'Released',
         'True',
         `${action}Succeeded`,
         message,
-        iso(timeline.now),
-        object,
-      );
-      store.put({ ...object, status: withCondition(object.status, condition) });
+      ]);
+      store.put({ ...object, status });
       timeline.in(2, () => {
         const later = current();
         if (later !== undefined) this.#ready(later, release, true);
@@ -184,54 +157,14 @@ export class HelmController {
 
   #ready(object: KubeObject, release: Release, released: boolean): void {
     const { store, timeline } = this.#context;
-    const history = (object.status?.history ?? []) as Snapshot[];
-    const last = history[0];
-    const action =
-      (object.status?.lastAttemptedReleaseAction ?? 'upgrade') === 'install' ? 'Install' : 'Upgrade';
-    const message = `Helm ${action.toLowerCase()} succeeded for release ${release.namespace}/${release.name}.v${(last?.version ?? 0) + (released ? 1 : 0)} with chart ${release.chart}@${release.version}`;
-    let status: KubeObject['status'] = {
-      ...withoutCondition(object.status, 'Reconciling', 'Stalled', 'Remediated'),
-      observedGeneration: object.metadata.generation,
-      lastAttemptedGeneration: object.metadata.generation,
-      ...(released && {
-        history: [
-          snapshotOf(iso(this.#context.timeline.now), release, last, 'deployed'),
-          ...history.map(superseded),
-        ].slice(0, 5),
-      }),
-    };
-    for (const field of ['failures', 'upgradeFailures']) delete status[field];
-    status = withCondition(
-      status,
-      conditionOf('Ready', 'True', `${action}Succeeded`, message, iso(timeline.now), object),
-    );
-    store.put({ ...object, status });
+    store.put({ ...object, status: readyStatus(object, release, released, iso(timeline.now)) });
     wake(this.#context);
   }
 
   #fail(object: KubeObject | undefined, release: Release, stalled: boolean): void {
     if (object === undefined) return;
     const { store, timeline } = this.#context;
-    const history = (object.status?.history ?? []) as Snapshot[];
-    const now = iso(timeline.now);
-    const message = `Helm upgrade failed for release ${release.namespace}/${release.name} with chart ${release.chart}@${release.version}: context deadline exceeded`;
-    let status: KubeObject['status'] = {
-      ...withoutCondition(object.status, 'Reconciling'),
-      failures: (object.status?.failures ?? 0) + 1,
-      upgradeFailures: 1,
-      history: [snapshotOf(iso(this.#context.timeline.now), release, history[0], 'failed'), ...history].slice(
-        0,
-        5,
-      ),
-      ...(stalled && { observedGeneration: object.metadata.generation }),
-    };
-    status = withCondition(status, conditionOf('Released', 'False', 'UpgradeFailed', message, now, object));
-    status = withCondition(status, conditionOf('Ready', 'False', 'UpgradeFailed', message, now, object));
-    if (stalled) {
-      const text = 'Failed to upgrade after 1 attempt(s)';
-      status = withCondition(status, conditionOf('Stalled', 'True', 'RetriesExceeded', text, now, object));
-    }
-    store.put({ ...object, status });
+    store.put({ ...object, status: failedStatus(object, release, stalled, iso(timeline.now)) });
   }
 
   /** Flux takes the failed upgrade back by itself: the newest entry of the history is the old chart again. */
@@ -240,7 +173,7 @@ export class HelmController {
     this.#fail(object, release, false);
     const { store, timeline } = this.#context;
     const failed = store.get('HelmRelease', object.metadata.namespace, object.metadata.name)!.object;
-    const history = failed.status.history as Snapshot[];
+    const history = historyOf(failed);
     const good = history.find((entry) => entry.status === 'deployed');
     if (good === undefined) return;
     const old = { ...release, version: good.chartVersion };
@@ -251,18 +184,16 @@ export class HelmController {
       const message = `Helm rollback to previous release ${release.namespace}/${release.name}.v${good.version} with chart ${release.chart}@${good.chartVersion} succeeded`;
       const now = iso(timeline.now);
       const snapshot = {
-        ...snapshotOf(iso(this.#context.timeline.now), old, history[0], 'deployed'),
+        ...snapshotOf(now, old, history[0], 'deployed'),
         configDigest: good.configDigest,
       };
       const entries = [snapshot, ...history.map((entry) => (entry === good ? superseded(entry) : entry))];
-      let status: KubeObject['status'] = { ...latest.status, history: entries.slice(0, 5) };
-      status = withCondition(
-        status,
-        conditionOf('Remediated', 'True', 'RollbackSucceeded', message, now, latest),
-      );
-      status = withCondition(
-        status,
-        conditionOf('Ready', 'False', 'RollbackSucceeded', message, now, latest),
+      const status = withConditions(
+        latest,
+        { ...latest.status, history: entries.slice(0, 5) },
+        now,
+        ['Remediated', 'True', 'RollbackSucceeded', message],
+        ['Ready', 'False', 'RollbackSucceeded', message],
       );
       store.put({ ...latest, status });
     });
